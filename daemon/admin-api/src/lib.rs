@@ -1,0 +1,1 @@
+//! Requests and responses of cairn's admin socket, and a small client.

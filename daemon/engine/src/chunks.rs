@@ -1,0 +1,1 @@
+//! Chunk numbers and their bytes.

@@ -1,0 +1,1 @@
+//! Coverage: which bytes of an upload are there.

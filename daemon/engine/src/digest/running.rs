@@ -1,0 +1,1 @@
+//! Digests along the contiguous prefix of an upload.

@@ -1,0 +1,81 @@
+//! What the operator decided: limits and habits, all from configuration.
+
+use std::time::Duration;
+
+use crate::digest::Algorithm;
+
+/// When a client that names a digest may have the content without sending it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instant {
+    /// Never.
+    Off,
+    /// If the caller already has a file with that content.
+    Own,
+    /// If anybody has: the tutorial's way. Whoever knows a digest gets the file.
+    Trusting,
+}
+
+/// The limits and habits of one engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Bytes of a chunk when neither the client nor the chunk count asks for another size.
+    pub chunk_size: u64,
+    /// The smallest chunk size that a client may ask for.
+    pub min_chunk_size: u64,
+    /// The largest chunk: what one request at the edge may carry.
+    pub max_chunk_size: u64,
+    /// The most chunks that an upload may have.
+    pub max_chunks: u64,
+    /// The longest upload in bytes.
+    pub max_length: u64,
+    /// The most bytes of metadata, as JSON.
+    pub max_metadata: usize,
+    /// The most uploads that an owner may have open.
+    pub max_open_uploads: u64,
+    /// Bytes that an owner may keep and stage together; `None` is without bound.
+    pub quota: Option<u64>,
+    /// How long an upload lives after the last thing that arrived.
+    pub ttl: Duration,
+    /// A longer body is recorded in stretches of this many bytes, so that a crash loses at most one.
+    pub roll_bytes: u64,
+    /// A whole file of at most this many bytes is kept in the catalog.
+    pub inline_bytes: u64,
+    /// Digests that are computed of every content, whether or not somebody declares them.
+    pub digests: Vec<Algorithm>,
+    /// The rule of instant uploads.
+    pub instant: Instant,
+    /// A blob of at least this many extents is worth a merge.
+    pub merge_min_extents: usize,
+    /// How old and how long seen an orphan is before it is removed.
+    pub grace: Duration,
+    /// How long the catalog remembers which upload a file came from.
+    pub remember: Duration,
+    /// A sweep stops when more than this many percent of all objects are orphans, until the operator says so.
+    pub max_orphan_percent: u8,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        const MIB: u64 = 1 << 20;
+        const HOUR: Duration = Duration::from_secs(3600);
+        Self {
+            chunk_size: 5 * MIB,
+            min_chunk_size: 1,
+            max_chunk_size: 64 * MIB,
+            max_chunks: 10_000,
+            max_length: 512 << 30,
+            max_metadata: 16 << 10,
+            max_open_uploads: 1_000,
+            quota: None,
+            ttl: HOUR * 24,
+            roll_bytes: 64 * MIB,
+            inline_bytes: 32 << 10,
+            digests: Vec::new(),
+            instant: Instant::Own,
+            merge_min_extents: 2,
+            grace: HOUR,
+            remember: HOUR * 24 * 7,
+            max_orphan_percent: 50,
+        }
+    }
+}

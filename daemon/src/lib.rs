@@ -1,0 +1,3 @@
+//! The cairn daemon: chunked uploads over HTTP into any storage.
+
+pub mod supervisor;

@@ -1,0 +1,1 @@
+//! The adapters of cairn's three contracts: SQLite sessions and catalog, objects through OpenDAL.
