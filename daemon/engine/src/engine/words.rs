@@ -1,0 +1,204 @@
+//! What operations take and answer.
+
+use bytes::Bytes;
+use futures_core::stream::BoxStream;
+
+use crate::contracts::{IfExists, Precondition};
+use crate::digest::body::BodyDigest;
+use crate::digest::{Checksum, Digest};
+use crate::extent::Extent;
+use crate::file::File;
+use crate::path::FilePath;
+use crate::refusal::BodyError;
+use crate::upload::{Metadata, Upload};
+
+/// A request's body on its way in.
+pub struct Incoming {
+    /// The bytes. Not polled before every check that needs no body is passed.
+    pub body: BoxStream<'static, Result<Bytes, BodyError>>,
+    /// Bytes announced (`Content-Length`), if they were.
+    pub length: Option<u64>,
+    /// Digests of this body to verify (`Content-Digest`); all of them must agree.
+    pub digests: Vec<BodyDigest>,
+}
+
+/// What a client wants to upload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewUpload {
+    /// What the file will be called.
+    pub path: FilePath,
+    /// Bytes of the whole, if known.
+    pub length: Option<u64>,
+    /// The digest, if known.
+    pub digest: Option<Digest>,
+    /// Bytes per chunk, if the client has a wish.
+    pub chunk_size: Option<u64>,
+    /// The media type.
+    pub content_type: Option<String>,
+    /// Whatever the client attaches.
+    pub metadata: Metadata,
+    /// The same key finds the same upload again.
+    pub idempotency_key: Option<String>,
+}
+
+/// What a creation made.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Created {
+    /// A new upload.
+    Upload(Box<UploadStatus>),
+    /// The upload that the idempotency key names already.
+    Known(Box<UploadStatus>),
+    /// Nothing needs to be sent: the content was there and the caller may have it. The file is made.
+    Instant(Box<File>),
+}
+
+/// An upload as its owner sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UploadStatus {
+    /// The head.
+    pub upload: Upload,
+    /// Chunks of the whole; `None` while the length is unknown.
+    pub chunk_count: Option<u64>,
+    /// Chunks that are there whole: inclusive ranges of numbers from 1.
+    pub received: Vec<(u64, u64)>,
+    /// Chunks that are not there whole; empty while the length is unknown and no gap is known.
+    pub missing: Vec<(u64, u64)>,
+    /// Bytes from the beginning without a gap: where the next append goes.
+    pub offset: u64,
+    /// The file it became.
+    pub file: Option<File>,
+}
+
+/// A chunk that is stored and recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkReceived {
+    /// Its number, from 1.
+    pub number: u64,
+    /// Its bytes.
+    pub length: u64,
+    /// Their checksum.
+    pub checksum: Checksum,
+    /// Bytes of the upload that are there now.
+    pub received_bytes: u64,
+}
+
+/// What `complete` may say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Completion {
+    /// The digest, if it is declared only now.
+    pub digest: Option<Digest>,
+    /// The length, if it is declared only now.
+    pub length: Option<u64>,
+    /// If the path is taken.
+    pub if_exists: IfExists,
+}
+
+/// A whole file in one request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WholeFile {
+    /// What it will be called.
+    pub path: FilePath,
+    /// A digest of the content to verify (`Repr-Digest`).
+    pub digest: Option<Digest>,
+    /// The media type.
+    pub content_type: Option<String>,
+    /// What must hold of the path.
+    pub precondition: Option<Precondition>,
+}
+
+/// A file that is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// The file.
+    pub file: File,
+    /// Whether the path named nothing before.
+    pub created: bool,
+}
+
+/// What an owner has, keeps and may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Bytes of all files.
+    pub used_bytes: u64,
+    /// Bytes of all uploads in progress.
+    pub staged_bytes: u64,
+    /// Open uploads.
+    pub open_uploads: u64,
+    /// The most bytes kept and staged together.
+    pub quota_bytes: Option<u64>,
+}
+
+/// What a verification found of one blob.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verified {
+    /// The blob.
+    pub blob: Digest,
+    /// Bytes read.
+    pub length: u64,
+    /// Extents whose bytes are not there or not what was stored; empty if all is well.
+    pub damaged: Vec<Extent>,
+    /// Whether the bytes of the whole have the blob's identity.
+    pub identical: bool,
+}
+
+/// What became of a merge.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MergeOutcome {
+    /// It lies in one extent (or in the catalog): nothing to do.
+    AlreadyOne,
+    /// It is one object now.
+    Merged {
+        /// Extents that it had.
+        extents: usize,
+        /// Bytes that went through the daemon.
+        moved_bytes: u64,
+    },
+    /// The store never merges.
+    NotHere,
+    /// Somebody else changed the blob meanwhile; the new object is an orphan.
+    Overtaken,
+}
+
+/// Why a sweep removes (or, in a dry run, would remove) a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SweepReason {
+    /// An upload whose time ran out.
+    ExpiredUpload,
+    /// The record of an upload that ended before.
+    EndedUpload,
+    /// A blob that no file names.
+    UnnamedBlob,
+    /// An object that no upload and no blob refers to.
+    OrphanObject,
+}
+
+/// One thing that a sweep removed or would remove.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Swept {
+    /// Why.
+    pub reason: SweepReason,
+    /// The upload, blob or object, as text.
+    pub what: String,
+    /// Bytes that it held, if known.
+    pub length: u64,
+}
+
+/// What a sweep did, or would do.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SweepReport {
+    /// Everything removed, in order.
+    pub swept: Vec<Swept>,
+    /// Orphans that were seen but are not old enough yet.
+    pub waiting: u64,
+    /// Why orphans were left alone altogether, if they were.
+    pub held: Option<String>,
+}
+
+/// How to sweep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sweeping {
+    /// Tell what would go and remove nothing.
+    pub dry_run: bool,
+    /// The operator says that many orphans, or a restored catalog, are no mistake.
+    pub forced: bool,
+}
