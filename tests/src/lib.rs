@@ -1,1 +1,35 @@
 //! What a user of cairn may rely on: the real binaries over the wire.
+//!
+//! The tests lie in `tests/tests/`, one file per promise; this library is what they stand on. Every test starts a
+//! [`Daemon`] of its own, in a directory of its own, on a port that the system chooses; so they run side by side.
+//! It speaks to it by [`Client`] (well-formed HTTP/1.1 and HTTP/2), by [`RawConnection`] (any bytes at all) or by
+//! [`Daemon::cairnctl`], sends [`Content`] that is made as it goes, and looks at what is [`left_behind`].
+//!
+//! Whatever does not go as it must panics: a panic is how a test fails, and a daemon that is dropped by one prints
+//! its log.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "this library serves tests, which fail by panicking"
+)]
+
+mod answer;
+mod binaries;
+mod body;
+mod client;
+mod content;
+mod daemon;
+pub mod left_behind;
+mod raw;
+mod start;
+
+pub use answer::{Answer, Download};
+pub use binaries::{binary, workspace};
+pub use body::Body;
+pub use client::{Call, Client};
+pub use content::Content;
+pub use daemon::{Daemon, Ended, LIMIT, Printed};
+pub use raw::{RawConnection, exchange};
+pub use start::Builder;
