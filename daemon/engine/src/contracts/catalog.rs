@@ -22,7 +22,8 @@ pub enum IfExists {
     Replace,
     /// Nothing is changed.
     Fail,
-    /// The new file takes the first free name of [`FilePath::numbered`], counted from 2.
+    /// The new file takes the first free name of [`FilePath::numbered`], counted from 2. If no such name is short
+    /// enough, nothing is changed.
     Rename,
 }
 
@@ -221,7 +222,8 @@ pub trait Catalog: Send + Sync {
     async fn list_files(&self, filter: &FileFilter, page: &PageRequest) -> Result<Listing, StoreError>;
 
     /// Gives a file of the owner another name, or a second one: only names move. A rename to its own name changes
-    /// nothing and answers the file. The quota is looked at for a copy.
+    /// nothing and answers the file. The quota is looked at for a copy. A renamed file keeps `created_at`, a copy
+    /// begins its own; `modified_at` is `now` for both.
     async fn move_file(
         &self,
         owner: &Owner,
@@ -232,8 +234,14 @@ pub trait Catalog: Send + Sync {
         max_used_bytes: Option<u64>,
     ) -> Result<Moved, StoreError>;
 
-    /// Removes a name; the file that it named, if it named one. The blob stays until a sweep.
-    async fn remove_file(&self, owner: &Owner, path: &FilePath) -> Result<Option<File>, StoreError>;
+    /// Removes a name; the file that it named, if it named one. The blob stays until a sweep: `now` is the moment
+    /// from which on nothing names it.
+    async fn remove_file(
+        &self,
+        owner: &Owner,
+        path: &FilePath,
+        now: Timestamp,
+    ) -> Result<Option<File>, StoreError>;
 
     /// The blobs that have a digest, whatever its algorithm; more than one only if contents collide. With `length`,
     /// only of that length. At most ten.
@@ -264,7 +272,8 @@ pub trait Catalog: Send + Sync {
     async fn unreferenced(&self, objects: &[ObjectKey]) -> Result<Vec<ObjectKey>, StoreError>;
 
     /// Notes that these objects were seen as orphans `now`, forgets notes of those that an extent names again, and
-    /// returns those that were first seen at or before `seen_before` and that no extent names: these may go.
+    /// returns those of them that were first seen at or before `seen_before` and that no extent names: these may
+    /// go. A note is forgotten as soon as an extent names its object.
     async fn condemn(
         &self,
         orphans: &[ObjectKey],

@@ -39,7 +39,7 @@ pub struct Session {
 /// What an owner may stage; checked together with the creation, so that two at once cannot both slip through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admission {
-    /// The most uploads the owner may have open, this one included.
+    /// The most uploads the owner may have open or completing, this one included.
     pub max_open: u64,
     /// The most bytes the owner may have staged, this upload's included; `None` is without bound.
     pub max_staged_bytes: Option<u64>,

@@ -1,1 +1,7 @@
 //! The engine's own bench: memory adapters, a fault adapter, and the contract suites.
+
+pub mod catalog_suite;
+pub mod memory_catalog;
+pub mod memory_sessions;
+pub mod session_suite;
+pub mod world;

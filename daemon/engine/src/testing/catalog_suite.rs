@@ -1,0 +1,1 @@
+//! The rules of [`Catalog`](crate::contracts::Catalog), one function each.

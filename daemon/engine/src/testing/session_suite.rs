@@ -1,0 +1,1 @@
+//! The rules of [`SessionStore`](crate::contracts::SessionStore), one function each.
