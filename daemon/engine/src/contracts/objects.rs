@@ -28,7 +28,8 @@ pub struct Place {
     /// Bytes of the whole upload, if known: what may be preallocated.
     pub total: Option<u64>,
     /// Whether nobody else writes these bytes and none of them is recorded: only then may they lie in the upload's
-    /// own file. Otherwise the attempt gets an object of its own.
+    /// own file. Otherwise the attempt gets an object of its own. A store may give it one all the same: bytes that
+    /// were committed are never written over, even if no record of them came about.
     pub free: bool,
     /// 128 random bits for the name of such an object.
     pub nonce: u128,

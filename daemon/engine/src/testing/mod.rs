@@ -2,6 +2,8 @@
 
 pub mod catalog_suite;
 pub mod memory_catalog;
+pub mod memory_objects;
 pub mod memory_sessions;
+pub mod object_suite;
 pub mod session_suite;
 pub mod world;
