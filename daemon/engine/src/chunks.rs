@@ -102,7 +102,7 @@ pub fn chunks_touched(range: Range<u64>, chunk_size: u64) -> RangeInclusive<u64>
     match range.end.checked_sub(1) {
         // A byte's offset is below `u64::MAX`, so that its chunk's number does not overflow.
         Some(last) if range.start <= last => range.start / chunk_size + 1..=last / chunk_size + 1,
-        _ => 1..=0,
+        _ => RangeInclusive::new(1, 0),
     }
 }
 

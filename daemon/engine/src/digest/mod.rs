@@ -189,7 +189,7 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// The bytes that hexadecimal digits of either case stand for, or `None` if they are not that.
 pub fn unhex(digits: &str) -> Option<Vec<u8>> {
-    if digits.len() % 2 != 0 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if !digits.len().is_multiple_of(2) || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
     digits
