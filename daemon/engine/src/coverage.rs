@@ -182,6 +182,3 @@ impl Coverage {
         self.parts.insert(range.start, Part { end: range.end, receipt });
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -15,7 +15,16 @@
 //! | `blobs` | merging and verifying |
 //! | `sweep` | removing what nothing needs any more |
 
-mod pending;
+mod blobs;
+mod complete;
+mod create;
+mod files;
+mod flow;
+mod prefix;
+mod receive;
+mod running;
+mod session;
+mod sweep;
 mod words;
 
 use std::future::Future;
@@ -62,12 +71,21 @@ pub struct Ground {
 pub struct Engine {
     ground: Ground,
     policy: Arc<RwLock<Arc<Policy>>>,
+    running: Arc<running::Running>,
+    prefixes: Arc<prefix::Prefixes>,
+    completing: Arc<running::OneAtATime>,
 }
 
 impl Engine {
     /// An engine on its ground.
     pub fn new(ground: Ground, policy: Policy) -> Self {
-        Self { ground, policy: Arc::new(RwLock::new(Arc::new(policy))) }
+        Self {
+            ground,
+            policy: Arc::new(RwLock::new(Arc::new(policy))),
+            running: Arc::default(),
+            prefixes: Arc::default(),
+            completing: Arc::default(),
+        }
     }
 
     /// Puts other limits and habits in force, for every operation that begins from now on.
@@ -87,7 +105,7 @@ impl Engine {
 
     /// How bodies are running now: uploads that one is arriving for.
     pub fn running_uploads(&self) -> usize {
-        0
+        self.running.uploads()
     }
 
     /// Asks every store whether it answers.

@@ -1,5 +1,6 @@
 //! The engine's own bench: memory adapters, a fault adapter, and the contract suites.
 
+pub mod bench;
 pub mod catalog_suite;
 pub mod memory_catalog;
 pub mod memory_objects;

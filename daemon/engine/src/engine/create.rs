@@ -1,0 +1,187 @@
+//! How an upload begins, and how it is not needed at all.
+
+use super::{Created, Engine, NewUpload};
+use crate::chunks;
+use crate::contracts::{Admission, Creation, Failure, IfExists, Publication, Published, StoreError};
+use crate::digest::Digest;
+use crate::file::{Blob, File};
+use crate::id::UploadId;
+use crate::owner::{Caller, Owner};
+use crate::path::FilePath;
+use crate::policy::Instant;
+use crate::refusal::Refusal;
+use crate::upload::{Manifest, Metadata, State, Upload};
+
+impl Engine {
+    /// Begins an upload, or answers with the finished file where the `instant` rule allows it.
+    ///
+    /// # Errors
+    /// What the client asked for is outside a limit, or a store failed.
+    pub async fn create(&self, owner: &Owner, new: NewUpload) -> Result<Created, Refusal> {
+        let upload = self.planned(owner, new)?;
+        if let Some(digest) = &upload.digest {
+            let found = self.instant_blob(owner, digest, upload.length).await?;
+            if let Some(blob) = found {
+                let file = self.name_blob(&upload, digest, blob).await?;
+                return Ok(Created::Instant(Box::new(file)));
+            }
+        }
+        match self.begin(&upload).await? {
+            Some(known) => {
+                let status = self.status(&Caller::User(owner.clone()), known).await?;
+                Ok(Created::Known(Box::new(status)))
+            }
+            None => {
+                let session = crate::contracts::Session { upload, receipts: Vec::new() };
+                Ok(Created::Upload(Box::new(self.status_of(session).await?)))
+            }
+        }
+    }
+
+    /// Writes the manifest and stores the session; the upload that has the idempotency key already, if one has.
+    pub(super) async fn begin(&self, upload: &Upload) -> Result<Option<UploadId>, Refusal> {
+        let usage = self.ground.catalog.usage(&upload.owner).await?;
+        let policy = self.policy();
+        let admission = Admission {
+            max_open: policy.max_open_uploads,
+            max_staged_bytes: policy.quota.map(|quota| quota.saturating_sub(usage.bytes)),
+        };
+        self.ground.objects.announce(&Manifest { upload: upload.clone() }).await?;
+        let creation = self.ground.sessions.create(upload, &admission).await;
+        if !matches!(creation, Ok(Creation::Created)) {
+            self.ground.objects.renounce(upload.id).await?;
+        }
+        match creation? {
+            Creation::Created => Ok(None),
+            Creation::Exists(known) => Ok(Some(known.id)),
+            Creation::TooMany { open } => {
+                Err(Refusal::TooManyUploads { open, limit: policy.max_open_uploads })
+            }
+            Creation::OverQuota { staged_bytes } => Err(Refusal::Quota {
+                asked: upload.staged_bytes(),
+                used: usage.bytes.saturating_add(staged_bytes),
+                quota: policy.quota.unwrap_or(u64::MAX),
+            }),
+        }
+    }
+
+    /// The upload that a wish becomes, if it is within every limit.
+    pub(super) fn planned(&self, owner: &Owner, new: NewUpload) -> Result<Upload, Refusal> {
+        let policy = self.policy();
+        let chunk_size = chunks::choose_chunk_size(new.length, new.chunk_size, &policy)?;
+        check_metadata(&new.metadata, policy.max_metadata)?;
+        if let Some(length) = new.length.filter(|length| policy.quota.is_some_and(|quota| *length > quota)) {
+            let quota = policy.quota.unwrap_or(u64::MAX);
+            return Err(Refusal::Quota { asked: length, used: 0, quota });
+        }
+        let now = self.now();
+        Ok(Upload {
+            id: UploadId::make(self.ground.chance.as_ref()),
+            owner: owner.clone(),
+            path: new.path,
+            length: new.length,
+            digest: new.digest,
+            chunk_size,
+            content_type: new.content_type,
+            metadata: new.metadata,
+            idempotency_key: new.idempotency_key,
+            created_at: now,
+            expires_at: now.after(policy.ttl),
+            state: State::Open,
+            epoch: 0,
+            received_bytes: 0,
+            rewrites: 0,
+        })
+    }
+
+    /// Makes a file of content that is there already, under the `instant` rule; `None` if it must be uploaded.
+    ///
+    /// # Errors
+    /// The quota does not hold it, or a store failed.
+    pub async fn adopt(
+        &self,
+        owner: &Owner,
+        path: &FilePath,
+        digest: &Digest,
+        length: Option<u64>,
+    ) -> Result<Option<File>, Refusal> {
+        let Some(blob) = self.instant_blob(owner, digest, length).await? else { return Ok(None) };
+        let new = NewUpload {
+            path: path.clone(),
+            length: Some(blob.length),
+            digest: Some(digest.clone()),
+            chunk_size: None,
+            content_type: None,
+            metadata: Metadata::new(),
+            idempotency_key: None,
+        };
+        let upload = self.planned(owner, new)?;
+        self.name_blob(&upload, digest, blob).await.map(Some)
+    }
+
+    /// The blob that the caller may have for naming its digest. Where several contents share the digest, none: which
+    /// one was meant cannot be told.
+    async fn instant_blob(
+        &self,
+        owner: &Owner,
+        digest: &Digest,
+        length: Option<u64>,
+    ) -> Result<Option<Blob>, Refusal> {
+        let rule = self.policy().instant;
+        if rule == Instant::Off {
+            return Ok(None);
+        }
+        let found = self.ground.catalog.find_blobs(digest, length).await?;
+        let [blob] = found.as_slice() else { return Ok(None) };
+        let allowed = match rule {
+            Instant::Off => false,
+            Instant::Own => self.ground.catalog.file_of_blob(owner, &blob.id).await?.is_some(),
+            Instant::Trusting => true,
+        };
+        Ok(allowed.then(|| blob.clone()))
+    }
+
+    async fn name_blob(&self, upload: &Upload, digest: &Digest, blob: Blob) -> Result<File, Refusal> {
+        let publication = Publication {
+            upload: None,
+            owner: upload.owner.clone(),
+            path: upload.path.clone(),
+            if_exists: IfExists::Replace,
+            precondition: None,
+            length: blob.length,
+            blob: blob.id,
+            digests: blob.digests,
+            content: blob.content,
+            digest: digest.clone(),
+            content_type: upload.content_type.clone(),
+            metadata: upload.metadata.clone(),
+            now: self.now(),
+            max_used_bytes: self.policy().quota,
+        };
+        self.publish(&publication).await.map(|(file, _)| file)
+    }
+
+    /// Publishes, and turns what a catalog refuses into a refusal; the file, and whether its path is new.
+    pub(super) async fn publish(&self, publication: &Publication) -> Result<(File, bool), Refusal> {
+        match self.ground.catalog.publish(publication).await? {
+            Published::File { file, created, .. } => Ok((*file, created)),
+            Published::Exists(existing) => Err(Refusal::FileExists { existing }),
+            Published::PreconditionFailed => Err(Refusal::Precondition),
+            Published::OverQuota { used_bytes } => Err(Refusal::Quota {
+                asked: publication.length,
+                used: used_bytes,
+                quota: publication.max_used_bytes.unwrap_or(u64::MAX),
+            }),
+        }
+    }
+}
+
+fn check_metadata(metadata: &Metadata, limit: usize) -> Result<(), Refusal> {
+    let text = serde_json::to_vec(metadata).map_err(|error| {
+        StoreError::new(crate::contracts::Store::Sessions, "create", Failure::Failed, error)
+    })?;
+    if text.len() > limit {
+        return Err(Refusal::Metadata { length: text.len(), limit });
+    }
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! Which bodies are running, so that a newer request can stop an older one, and so that no two ever write the same
+//! bytes of an upload's own file.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::id::UploadId;
+
+/// What a running body writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// One chunk.
+    Chunk(u64),
+    /// From some offset on: perhaps anything.
+    Append,
+}
+
+impl Slot {
+    fn may_collide(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Chunk(one), Self::Chunk(two)) => one == two,
+            (Self::Append, _) | (_, Self::Append) => true,
+        }
+    }
+}
+
+/// The bodies that are running in this process.
+#[derive(Default)]
+pub(super) struct Running {
+    bodies: Mutex<Bodies>,
+}
+
+#[derive(Default)]
+struct Bodies {
+    next: u64,
+    of: HashMap<UploadId, Vec<Body>>,
+}
+
+struct Body {
+    number: u64,
+    slot: Slot,
+    stop: CancellationToken,
+    ended: CancellationToken,
+}
+
+/// A running body's place in the register; it leaves when this is dropped, which must be after its bytes are recorded.
+pub(super) struct Ticket {
+    running: Arc<Running>,
+    upload: UploadId,
+    number: u64,
+    /// Whether no other running body may write the same bytes.
+    pub(super) alone: bool,
+    /// Cancelled when the body is to stop.
+    pub(super) stop: CancellationToken,
+}
+
+impl Running {
+    /// Enters a body, before the session is looked at: whoever recorded the same bytes and left earlier is then seen
+    /// in the session, and whoever did not leave is seen here.
+    pub(super) fn enter(self: &Arc<Self>, upload: UploadId, slot: Slot) -> Ticket {
+        let stop = CancellationToken::new();
+        let mut bodies = self.lock();
+        let number = bodies.next;
+        bodies.next = number.wrapping_add(1);
+        let of = bodies.of.entry(upload).or_default();
+        let alone = !of.iter().any(|body| body.slot.may_collide(slot));
+        of.push(Body { number, slot, stop: stop.clone(), ended: CancellationToken::new() });
+        Ticket { running: Arc::clone(self), upload, number, alone, stop }
+    }
+
+    /// Tells the bodies of an upload to stop and waits until they have left.
+    pub(super) async fn stop(&self, upload: UploadId) {
+        self.stop_where(upload, |_| true).await;
+    }
+
+    /// Tells the appends of an upload to stop and waits until they have left.
+    pub(super) async fn stop_appends(&self, upload: UploadId) {
+        self.stop_where(upload, |slot| slot == Slot::Append).await;
+    }
+
+    async fn stop_where(&self, upload: UploadId, which: impl Fn(Slot) -> bool) {
+        let ended: Vec<CancellationToken> = {
+            let bodies = self.lock();
+            let of = bodies.of.get(&upload).map(Vec::as_slice).unwrap_or_default();
+            of.iter()
+                .filter(|body| which(body.slot))
+                .map(|body| {
+                    body.stop.cancel();
+                    body.ended.clone()
+                })
+                .collect()
+        };
+        for body in ended {
+            body.cancelled().await;
+        }
+    }
+
+    /// Whether any body of this upload is running.
+    pub(super) fn has(&self, upload: UploadId) -> bool {
+        self.lock().of.contains_key(&upload)
+    }
+
+    /// For how many uploads a body is running.
+    pub(super) fn uploads(&self) -> usize {
+        self.lock().of.len()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Bodies> {
+        self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut bodies = self.running.lock();
+        let Some(of) = bodies.of.get_mut(&self.upload) else { return };
+        of.retain(|body| {
+            let stays = body.number != self.number;
+            if !stays {
+                body.ended.cancel();
+            }
+            stays
+        });
+        if of.is_empty() {
+            bodies.of.remove(&self.upload);
+        }
+    }
+}
+
+/// Lets one operation at a time through for each upload.
+#[derive(Default)]
+pub(super) struct OneAtATime {
+    locks: Mutex<HashMap<UploadId, Weak<tokio::sync::Mutex<()>>>>,
+}
+
+impl OneAtATime {
+    /// Waits for the turn; it lasts until the guard is dropped.
+    pub(super) async fn turn(&self, upload: UploadId) -> tokio::sync::OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+            locks.retain(|_, lock| lock.strong_count() > 0);
+            match locks.get(&upload).and_then(Weak::upgrade) {
+                Some(lock) => lock,
+                None => {
+                    let lock = Arc::default();
+                    locks.insert(upload, Arc::downgrade(&lock));
+                    lock
+                }
+            }
+        };
+        lock.lock_owned().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::world::CountingChance;
+
+    #[test]
+    fn bodies_that_may_write_the_same_bytes_are_not_alone() {
+        let running = Arc::new(Running::default());
+        let id = UploadId::make(&CountingChance::default());
+        let first = running.enter(id, Slot::Chunk(1));
+        assert!(first.alone);
+        assert!(running.enter(id, Slot::Chunk(2)).alone);
+        assert!(!running.enter(id, Slot::Chunk(1)).alone);
+        assert!(!running.enter(id, Slot::Append).alone);
+        drop(first);
+        assert!(!running.has(id));
+        let append = running.enter(id, Slot::Append);
+        assert!(append.alone);
+        assert!(!running.enter(id, Slot::Chunk(7)).alone);
+    }
+
+    #[tokio::test]
+    async fn stopping_waits_until_the_body_has_left() {
+        let running = Arc::new(Running::default());
+        let id = UploadId::make(&CountingChance::default());
+        let ticket = running.enter(id, Slot::Append);
+        let stop = ticket.stop.clone();
+        let (_, ()) = tokio::join!(running.stop_appends(id), async {
+            stop.cancelled().await;
+            drop(ticket);
+        });
+        assert_eq!(running.uploads(), 0);
+    }
+}

@@ -1,0 +1,343 @@
+//! An upload's record: found, or rebuilt from what lies beside its bytes; its status; and its end.
+
+use std::sync::Arc;
+
+use super::{Engine, UploadStatus};
+use crate::chunks;
+use crate::contracts::{
+    Failure, Origin, Page, PageRequest, Session, Settled, Settlement, StateCount, Store, StoreError,
+    Surveyed, UploadFilter, View,
+};
+use crate::coverage::Coverage;
+use crate::extent::Receipt;
+use crate::id::{ObjectKey, UploadId};
+use crate::owner::Caller;
+use crate::refusal::Refusal;
+use crate::upload::{State, Upload};
+
+impl Engine {
+    /// The record of an upload that the caller may see: from the session store, else rebuilt, else what the catalog
+    /// remembers of a finished one.
+    pub(super) async fn session(
+        &self,
+        caller: &Caller,
+        id: UploadId,
+        view: View,
+    ) -> Result<Session, Refusal> {
+        let session = match self.ground.sessions.load(id, view.clone()).await? {
+            Some(session) => session,
+            None => self.rebuilt(id, view).await?.ok_or(Refusal::NoUpload)?,
+        };
+        if !caller.may_see(&session.upload.owner) {
+            return Err(Refusal::NoUpload);
+        }
+        Ok(session)
+    }
+
+    async fn rebuilt(&self, id: UploadId, view: View) -> Result<Option<Session>, Refusal> {
+        if let Some(origin) = self.ground.catalog.origin(id).await? {
+            return Ok(Some(Session { upload: self.finished_upload(id, &origin), receipts: Vec::new() }));
+        }
+        if self.rebuild(id).await?.is_none() {
+            return Ok(None);
+        }
+        Ok(self.ground.sessions.load(id, view).await?)
+    }
+
+    /// Puts a lost session back together from its manifest and from what was verified of its bytes. `None` if there
+    /// is no manifest: the upload never was, or is over.
+    pub(super) async fn rebuild(&self, id: UploadId) -> Result<Option<Upload>, Refusal> {
+        let Some(manifest) = self.ground.objects.manifest(id).await? else { return Ok(None) };
+        let mut receipts = Vec::new();
+        for found in self.ground.objects.survey(id).await? {
+            receipts.extend(self.receipt_of(found).await?);
+        }
+        let mut upload = manifest.upload;
+        upload.state = State::Open;
+        upload.received_bytes = Coverage::of(receipts.clone()).covered_bytes();
+        upload.expires_at = self.now().after(self.policy().ttl);
+        tracing::info!(upload.id = %id, upload.received_bytes, extents = receipts.len(), "a lost session was rebuilt");
+        self.ground.sessions.restore(&Session { upload: upload.clone(), receipts }).await?;
+        Ok(Some(upload))
+    }
+
+    /// The receipt of a stretch that a survey found; computed from its bytes if the store kept none.
+    async fn receipt_of(&self, found: Surveyed) -> Result<Option<Receipt>, Refusal> {
+        match found.receipt {
+            Some(receipt) => Ok(Some(receipt)),
+            None if found.length == 0 => Ok(None),
+            None => Ok(Some(self.read_receipt(found.offset, &found.object, 0, found.length).await?)),
+        }
+    }
+
+    fn finished_upload(&self, id: UploadId, origin: &Origin) -> Upload {
+        let file = origin.file.clone();
+        Upload {
+            id,
+            owner: origin.owner.clone(),
+            path: file.path,
+            length: Some(file.length),
+            digest: Some(file.digest),
+            chunk_size: self.policy().chunk_size,
+            content_type: file.content_type,
+            metadata: file.metadata,
+            idempotency_key: None,
+            created_at: file.created_at,
+            expires_at: origin.published_at.after(self.policy().remember),
+            state: State::Complete,
+            epoch: 0,
+            received_bytes: file.length,
+            rewrites: 0,
+        }
+    }
+
+    /// The state of an upload. A finished one is told as long as it is remembered.
+    ///
+    /// # Errors
+    /// [`Refusal::NoUpload`], or a store failed.
+    pub async fn status(&self, caller: &Caller, id: UploadId) -> Result<UploadStatus, Refusal> {
+        let session = self.session(caller, id, View::All).await?;
+        self.status_of(session).await
+    }
+
+    /// The uploads of the filter, with their receipts' summary.
+    ///
+    /// # Errors
+    /// A store failed.
+    pub async fn list_uploads(
+        &self,
+        filter: &UploadFilter,
+        page: &PageRequest,
+    ) -> Result<Page<UploadStatus>, Refusal> {
+        let found = self.ground.sessions.list(filter, page).await?;
+        let mut items = Vec::with_capacity(found.items.len());
+        for upload in found.items {
+            if let Some(session) = self.ground.sessions.load(upload.id, View::All).await? {
+                items.push(self.status_of(session).await?);
+            }
+        }
+        Ok(Page { items, next_cursor: found.next_cursor })
+    }
+
+    /// The head of an upload and everything recorded of it, as the operator may see it.
+    ///
+    /// # Errors
+    /// [`Refusal::NoUpload`], or a store failed.
+    pub async fn inspect(&self, id: UploadId) -> Result<Session, Refusal> {
+        self.session(&Caller::Operator, id, View::All).await
+    }
+
+    pub(super) async fn status_of(&self, session: Session) -> Result<UploadStatus, Refusal> {
+        let Session { upload, receipts } = session;
+        let file = match upload.state {
+            State::Complete => self.ground.catalog.origin(upload.id).await?.map(|origin| origin.file),
+            State::Open | State::Completing | State::Aborted | State::Expired => None,
+        };
+        let chunk_count = upload.length.map(|length| chunks::chunk_count(length, upload.chunk_size));
+        if upload.state == State::Complete {
+            let received = chunk_count.filter(|count| *count > 0).map(|count| (1, count));
+            let offset = upload.length.unwrap_or(upload.received_bytes);
+            return Ok(UploadStatus {
+                chunk_count,
+                received: received.into_iter().collect(),
+                missing: Vec::new(),
+                offset,
+                file,
+                upload,
+            });
+        }
+        let coverage = Coverage::of(receipts);
+        Ok(UploadStatus {
+            chunk_count,
+            received: chunks::ranges_received(&coverage, upload.chunk_size, upload.length),
+            missing: chunks::ranges_missing(&coverage, upload.chunk_size, upload.length),
+            offset: coverage.prefix(),
+            file,
+            upload,
+        })
+    }
+
+    /// Uploads by state.
+    ///
+    /// # Errors
+    /// A store failed.
+    pub async fn count_uploads(&self) -> Result<Vec<StateCount>, Refusal> {
+        Ok(self.ground.sessions.count().await?)
+    }
+
+    /// Ends an upload: stops its running bodies and gives its bytes back. Again is fine while it is remembered.
+    ///
+    /// # Errors
+    /// [`Refusal::NoUpload`]; [`Refusal::NotOpen`] if it is complete; or a store failed.
+    pub async fn abort(&self, caller: &Caller, id: UploadId) -> Result<(), Refusal> {
+        let session = self.session(caller, id, View::Head).await?;
+        let _turn = self.completing.turn(id).await;
+        if session.upload.state == State::Complete {
+            return Err(Refusal::NotOpen { state: State::Complete });
+        }
+        match self.settle_ended(id, State::Aborted).await? {
+            Some(State::Aborted | State::Expired) => {}
+            Some(state) => return Err(Refusal::NotOpen { state }),
+            None => return Err(Refusal::NoUpload),
+        }
+        self.running.stop(id).await;
+        self.ground.objects.renounce(id).await?;
+        self.prefixes.forget(id);
+        let engine = self.clone();
+        self.errand("give an aborted upload's bytes back", async move {
+            if let Err(error) = engine.give_back(id).await {
+                tracing::warn!(upload.id = %id, error = &error as &dyn std::error::Error, "bytes of an aborted upload stay until the sweeper finds them");
+            }
+        });
+        Ok(())
+    }
+
+    /// Settles an upload that took bytes as ended; the state that it has then. An upload that was published, but not
+    /// settled when the daemon died, turns out to be complete.
+    pub(super) async fn settle_ended(&self, id: UploadId, end: State) -> Result<Option<State>, Refusal> {
+        let published = self.ground.catalog.origin(id).await?.is_some();
+        let end = if published { State::Complete } else { end };
+        let from = [State::Open, State::Completing];
+        match self.ground.sessions.settle(id, &from, Settlement::to(end)).await? {
+            Settled::Changed(upload) | Settled::Other(upload) => Ok(Some(upload.state)),
+            Settled::Unknown => Ok(None),
+        }
+    }
+
+    /// Removes an upload in any state, record and bytes that no blob needs; the bytes given back.
+    ///
+    /// # Errors
+    /// [`Refusal::NoUpload`], or a store failed.
+    pub async fn purge(&self, id: UploadId) -> Result<u64, Refusal> {
+        let session = self.session(&Caller::Operator, id, View::Head).await?;
+        let _turn = self.completing.turn(id).await;
+        let state = self.settle_ended(id, State::Aborted).await?;
+        self.running.stop(id).await;
+        self.forget_upload(id).await?;
+        let kept = matches!(state, Some(State::Complete)) || session.upload.state == State::Complete;
+        Ok(if kept { 0 } else { session.upload.received_bytes })
+    }
+
+    /// Manifest, then bytes beside it, then the record, in the order that lets nothing come back: what has no
+    /// manifest is not rebuilt, and the record goes only when the bytes that it names are given back.
+    pub(super) async fn forget_upload(&self, id: UploadId) -> Result<(), StoreError> {
+        self.ground.objects.renounce(id).await?;
+        self.give_back(id).await?;
+        self.ground.sessions.remove(id).await?;
+        self.prefixes.forget(id);
+        Ok(())
+    }
+
+    /// Removes the objects of an upload that no blob refers to.
+    pub(super) async fn give_back(&self, id: UploadId) -> Result<(), StoreError> {
+        let mut objects = vec![ObjectKey::data(id)];
+        if let Some(session) = self.ground.sessions.load(id, View::All).await? {
+            objects.extend(session.receipts.into_iter().map(|receipt| receipt.extent.object));
+        }
+        objects.sort_unstable();
+        objects.dedup();
+        let unreferenced = self.ground.catalog.unreferenced(&objects).await?;
+        self.ground.objects.release(id).await?;
+        self.ground.objects.remove(&unreferenced).await
+    }
+
+    /// After a reboot, where acknowledged chunks were not synced one by one: looks at the bytes of every open upload
+    /// before what its session says is believed again. Chunks that are gone are missing again; an upload that was
+    /// appended to and whose offset can no longer be kept is ended. Returns how many uploads were ended.
+    ///
+    /// # Errors
+    /// A store failed.
+    pub async fn recheck(&self) -> Result<u64, Refusal> {
+        let filter = UploadFilter { state: Some(State::Open), ..UploadFilter::default() };
+        let mut page = PageRequest::first(100);
+        let mut ended = 0;
+        loop {
+            let found = self.ground.sessions.list(&filter, &page).await?;
+            for upload in found.items {
+                ended += u64::from(self.recheck_upload(upload.id).await?);
+            }
+            match found.next_cursor {
+                Some(cursor) => page.cursor = Some(cursor),
+                None => return Ok(ended),
+            }
+        }
+    }
+
+    async fn recheck_upload(&self, id: UploadId) -> Result<bool, Refusal> {
+        let Some(session) = self.ground.sessions.load(id, View::All).await? else { return Ok(false) };
+        let mut good = Vec::new();
+        for receipt in &session.receipts {
+            if self.is_intact(&receipt.extent).await? {
+                good.push(receipt.clone());
+            }
+        }
+        if good.len() == session.receipts.len() {
+            return Ok(false);
+        }
+        let lost = session.receipts.len() - good.len();
+        let told = Coverage::of(session.receipts).prefix();
+        let kept = Coverage::of(good.clone());
+        let mut upload = session.upload;
+        if upload.epoch > 0 && kept.prefix() < told {
+            tracing::error!(upload.id = %id, extents.lost = lost, "an upload lost bytes at the reboot that it had told of; it is ended");
+            self.settle_ended(id, State::Aborted).await?;
+            self.forget_upload(id).await?;
+            return Ok(true);
+        }
+        tracing::warn!(upload.id = %id, extents.lost = lost, "chunks were lost at the reboot; they are missing again");
+        upload.received_bytes = kept.covered_bytes();
+        self.ground.sessions.remove(id).await?;
+        self.ground.sessions.restore(&Session { upload, receipts: good }).await?;
+        Ok(false)
+    }
+
+    /// Whether an extent's bytes are there and have its checksum.
+    pub(super) async fn is_intact(&self, extent: &crate::Extent) -> Result<bool, Refusal> {
+        let read =
+            self.read_receipt(extent.offset, &extent.object, extent.object_offset, extent.length).await;
+        match read {
+            Ok(receipt) => Ok(receipt.extent.checksum == extent.checksum),
+            Err(Refusal::Failed(error)) if error.store == Store::Objects => {
+                tracing::warn!(object = %extent.object, error = &error as &dyn std::error::Error, "an extent cannot be read");
+                Ok(false)
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Reads a stretch of an object and computes what its receipt says.
+    pub(super) async fn read_receipt(
+        &self,
+        offset: u64,
+        object: &ObjectKey,
+        object_offset: u64,
+        length: u64,
+    ) -> Result<Receipt, Refusal> {
+        use futures_util::TryStreamExt;
+
+        let mut tree = crate::digest::tree::TreeHasher::new(offset);
+        let mut checksum = crate::digest::RunningChecksum::default();
+        let range = object_offset..object_offset.saturating_add(length);
+        let objects = Arc::clone(&self.ground.objects);
+        let mut bytes = objects.read(object, range).await?;
+        let mut read = 0_u64;
+        while let Some(bytes) = bytes.try_next().await? {
+            tree.update(&bytes);
+            checksum.update(&bytes);
+            read += bytes.len() as u64;
+            tokio::task::yield_now().await;
+        }
+        if read != length {
+            let cause = format!("{object} gave {read} of {length} bytes");
+            return Err(StoreError::new(Store::Objects, "read", Failure::Corrupt, cause).into());
+        }
+        let extent = crate::Extent {
+            offset,
+            length,
+            object: object.clone(),
+            object_offset,
+            checksum: checksum.value(),
+        };
+        Ok(Receipt { extent, subtrees: tree.finish() })
+    }
+}

@@ -1,0 +1,247 @@
+//! The sweeper: removes what nothing needs any more. Mark and sweep with grace, never a reference count alone.
+//!
+//! Three passes, each of which may die at any point and be run again:
+//!
+//! 1. uploads whose time ran out, and records of uploads that ended before;
+//! 2. blobs that no file has named for the grace period;
+//! 3. objects that neither an upload nor a blob refers to. An object goes only after two sweeps at least the grace
+//!    apart saw it so, and the catalog decides inside its own writer that no extent names it.
+//!
+//! The third pass holds back altogether when the objects belong to another catalog, when the catalog is older than
+//! the objects say (it was restored from a backup), or when too large a share of all objects looks orphaned: each of
+//! these is more likely a mistake than garbage, until the operator says otherwise.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use futures_util::TryStreamExt;
+
+use super::{Engine, SweepReason, SweepReport, Sweeping, Swept};
+use crate::contracts::{CatalogIdentity, ListedObject, View};
+use crate::file::Blob;
+use crate::id::{ObjectKey, UploadId};
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+use crate::time::Timestamp;
+use crate::upload::{State, Upload};
+
+/// Uploads and blobs looked at in one call of a store.
+const BATCH: usize = 256;
+/// Below this many orphans their share of all objects says nothing.
+const FEW: usize = 64;
+
+impl Engine {
+    /// Removes what nothing needs any more: expired uploads, unnamed blobs, orphans older than the grace period.
+    ///
+    /// # Errors
+    /// A store failed; what was removed until then stays removed.
+    pub async fn sweep(&self, how: Sweeping) -> Result<SweepReport, Refusal> {
+        let mut report = SweepReport::default();
+        self.sweep_uploads(how, &mut report).await?;
+        self.sweep_blobs(how, &mut report).await?;
+        self.sweep_objects(how, &mut report).await?;
+        if !how.dry_run {
+            let before = self.now().before(self.policy().remember);
+            self.ground.catalog.forget_origins(before).await?;
+        }
+        Ok(report)
+    }
+
+    async fn sweep_uploads(&self, how: Sweeping, report: &mut SweepReport) -> Result<(), Refusal> {
+        loop {
+            // Uploads with a running body stay, so a batch must be larger than there are of those.
+            let limit = if how.dry_run { usize::MAX } else { BATCH + self.running.uploads() };
+            let due = self.ground.sessions.expired(self.now(), limit).await?;
+            let last = due.len() < limit;
+            for upload in due.iter().filter(|upload| !self.running.has(upload.id)) {
+                if !how.dry_run {
+                    self.remove_expired(upload).await?;
+                }
+                report.swept.push(swept_upload(upload));
+            }
+            if last {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn remove_expired(&self, upload: &Upload) -> Result<(), Refusal> {
+        let _turn = self.completing.turn(upload.id).await;
+        self.settle_ended(upload.id, State::Expired).await?;
+        self.forget_upload(upload.id).await?;
+        Ok(())
+    }
+
+    async fn sweep_blobs(&self, how: Sweeping, report: &mut SweepReport) -> Result<(), Refusal> {
+        let since_before = self.now().before(self.policy().grace);
+        loop {
+            let unnamed = self.ground.catalog.unnamed_blobs(since_before, BATCH).await?;
+            let all = unnamed.len() < BATCH;
+            for blob in unnamed {
+                if how.dry_run || self.ground.catalog.remove_unnamed(&blob.id).await?.is_some() {
+                    report.swept.push(swept_blob(&blob));
+                }
+            }
+            if all || how.dry_run {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn sweep_objects(&self, how: Sweeping, report: &mut SweepReport) -> Result<(), Refusal> {
+        let held = self.belonging(how).await?;
+        let policy = self.policy();
+        let now = self.now();
+        let (objects, suspects) = self.suspects_of_sweep(now, &policy).await?;
+        let keys: Vec<ObjectKey> = suspects.iter().map(|listed| listed.object.clone()).collect();
+        let mut orphans = Vec::new();
+        for keys in keys.chunks(BATCH) {
+            orphans.extend(self.ground.catalog.unreferenced(keys).await?);
+        }
+        report.held = held.or_else(|| too_many(orphans.len(), objects, &policy)).filter(|_| !how.forced);
+        if report.held.is_some() || how.dry_run {
+            report.waiting = orphans.len() as u64;
+            return Ok(());
+        }
+        let lengths: HashMap<ObjectKey, u64> =
+            suspects.into_iter().map(|listed| (listed.object, listed.length.unwrap_or(0))).collect();
+        let seen_before = now.before(policy.grace);
+        for orphans in orphans.chunks(BATCH) {
+            let due = self.ground.catalog.condemn(orphans, now, seen_before).await?;
+            report.waiting += (orphans.len() - due.len()) as u64;
+            self.ground.objects.remove(&due).await?;
+            self.ground.catalog.pardon(&due).await?;
+            report.swept.extend(due.into_iter().map(|object| Swept {
+                reason: SweepReason::OrphanObject,
+                length: lengths.get(&object).copied().unwrap_or(0),
+                what: object.to_string(),
+            }));
+        }
+        Ok(())
+    }
+
+    /// How many objects there are, and those among them that no upload accounts for and that are not young.
+    async fn suspects_of_sweep(
+        &self,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<(usize, Vec<ListedObject>), Refusal> {
+        let old = now.before(policy.grace);
+        let mut listing = self.ground.objects.list().await?;
+        let mut objects = 0;
+        let mut suspects = Vec::new();
+        let mut uploads = KnownUploads::default();
+        while let Some(listed) = listing.try_next().await? {
+            if listed.object == ObjectKey::marker() {
+                continue;
+            }
+            objects += 1;
+            let young = listed.modified_at.is_some_and(|modified| modified > old);
+            if !young && !self.is_accounted_for(&listed.object, &mut uploads).await? {
+                suspects.push(listed);
+            }
+        }
+        Ok((objects, suspects))
+    }
+
+    /// Whether an upload in progress needs this object, or may need it.
+    async fn is_accounted_for(
+        &self,
+        object: &ObjectKey,
+        uploads: &mut KnownUploads,
+    ) -> Result<bool, Refusal> {
+        let Some(id) = object.upload() else { return Ok(false) };
+        if self.running.has(id) {
+            return Ok(true);
+        }
+        let known = match uploads.of.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(self.known_upload(id).await?),
+        };
+        Ok(match known {
+            Known::Session { objects } => object.stretch_offset().is_none() || objects.contains(object),
+            Known::Nobody => false,
+        })
+    }
+
+    /// What is known of an upload in whose folder an object lies. A session that was lost is rebuilt here, so that it
+    /// ends in its own time like any other.
+    async fn known_upload(&self, id: UploadId) -> Result<Known, Refusal> {
+        let mut session = self.ground.sessions.load(id, View::All).await?;
+        if session.is_none()
+            && self.ground.catalog.origin(id).await?.is_none()
+            && self.rebuild(id).await?.is_some()
+        {
+            session = self.ground.sessions.load(id, View::All).await?;
+        }
+        Ok(match session {
+            None => Known::Nobody,
+            Some(session) => Known::Session {
+                objects: session.receipts.into_iter().map(|receipt| receipt.extent.object).collect(),
+            },
+        })
+    }
+
+    /// Why orphans must be left alone, if the objects and the catalog do not belong together. Otherwise the marker is
+    /// brought up to date.
+    async fn belonging(&self, how: Sweeping) -> Result<Option<String>, Refusal> {
+        let ours = self.ground.catalog.identity().await?;
+        let marker = self.ground.objects.read_small(&ObjectKey::marker()).await?;
+        let marker: Option<CatalogIdentity> = marker.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let held = match &marker {
+            Some(marker) if marker.id != ours.id => {
+                Some(format!("the objects belong to catalog {}, not {}", marker.id, ours.id))
+            }
+            Some(marker) if marker.generation > ours.generation => Some(format!(
+                "the catalog is older than the objects: generation {}, not {}; it was restored from a backup",
+                ours.generation, marker.generation
+            )),
+            Some(_) | None => None,
+        };
+        if how.dry_run || held.is_some() && !how.forced {
+            return Ok(held);
+        }
+        let mut advanced = self.ground.catalog.advance().await?;
+        while marker.as_ref().is_some_and(|m| m.id == advanced.id && m.generation > advanced.generation) {
+            advanced = self.ground.catalog.advance().await?;
+        }
+        let bytes = serde_json::to_vec(&advanced).unwrap_or_default();
+        self.ground.objects.write_small(&ObjectKey::marker(), bytes.into()).await?;
+        Ok(held)
+    }
+}
+
+/// Uploads that a sweep has looked up already.
+#[derive(Default)]
+struct KnownUploads {
+    of: HashMap<UploadId, Known>,
+}
+
+enum Known {
+    /// There is a session; these objects are recorded.
+    Session { objects: std::collections::HashSet<ObjectKey> },
+    /// There is none, and nothing to rebuild one from.
+    Nobody,
+}
+
+fn too_many(orphans: usize, objects: usize, policy: &Policy) -> Option<String> {
+    let share = orphans.saturating_mul(100) / objects.max(1);
+    (orphans > FEW && share > usize::from(policy.max_orphan_percent)).then(|| {
+        format!(
+            "{orphans} of {objects} objects look orphaned, more than {} percent; if that is right, force the sweep",
+            policy.max_orphan_percent
+        )
+    })
+}
+
+fn swept_upload(upload: &Upload) -> Swept {
+    let (reason, length) = match upload.state {
+        State::Open | State::Completing => (SweepReason::ExpiredUpload, upload.received_bytes),
+        State::Complete | State::Aborted | State::Expired => (SweepReason::EndedUpload, 0),
+    };
+    Swept { reason, what: upload.id.to_string(), length }
+}
+
+fn swept_blob(blob: &Blob) -> Swept {
+    Swept { reason: SweepReason::UnnamedBlob, what: blob.id.to_string(), length: blob.length }
+}
