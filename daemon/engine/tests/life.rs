@@ -1,5 +1,7 @@
 //! The life of an upload over memory stores: what a client sees, and what is left behind.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so loudly")]
+
 use std::time::Duration;
 
 use cairn_engine::contracts::{Placement, SessionStore, View};
