@@ -317,3 +317,18 @@ async fn instant_upload_needs_a_file_of_the_callers_own() {
     let adopted = engine.adopt(&owner("eve"), &"c".parse().unwrap(), &sha1(&whole), None).await.unwrap();
     assert_eq!(adopted, None);
 }
+
+#[tokio::test]
+async fn an_upload_that_expired_while_the_daemon_was_down_gets_the_grace() {
+    let bench = Bench::new(Placement::InPlace);
+    let policy = Policy::default();
+    let id = begin(&bench.engine(policy.clone()), Some(CHUNK)).await;
+    bench.clock.advance(policy.ttl * 10);
+    let engine = bench.engine(policy.clone());
+    assert_eq!(engine.sweep(Sweeping::default()).await.unwrap().swept, []);
+    send(&engine, id, &bytes(CHUNK, 13), 1).await;
+    bench.clock.advance(policy.grace);
+    assert_eq!(engine.sweep(Sweeping::default()).await.unwrap().swept, []);
+    bench.clock.advance(policy.ttl);
+    assert_eq!(engine.sweep(Sweeping::default()).await.unwrap().swept.len(), 1);
+}

@@ -74,12 +74,15 @@ pub struct Engine {
     running: Arc<running::Running>,
     prefixes: Arc<prefix::Prefixes>,
     completing: Arc<running::OneAtATime>,
+    started_at: Timestamp,
 }
 
 impl Engine {
     /// An engine on its ground.
     pub fn new(ground: Ground, policy: Policy) -> Self {
+        let started_at = ground.clock.now();
         Self {
+            started_at,
             ground,
             policy: Arc::new(RwLock::new(Arc::new(policy))),
             running: Arc::default(),

@@ -2,7 +2,8 @@
 //!
 //! Three passes, each of which may die at any point and be run again:
 //!
-//! 1. uploads whose time ran out, and records of uploads that ended before;
+//! 1. uploads whose time ran out, and records of uploads that ended before; not before the engine has run for the
+//!    grace period, so that neither a long stop nor a clock that came up wrong ends anything at once;
 //! 2. blobs that no file has named for the grace period;
 //! 3. objects that neither an upload nor a blob refers to. An object goes only after two sweeps at least the grace
 //!    apart saw it so, and the catalog decides inside its own writer that no extent names it.
@@ -37,7 +38,9 @@ impl Engine {
     /// A store failed; what was removed until then stays removed.
     pub async fn sweep(&self, how: Sweeping) -> Result<SweepReport, Refusal> {
         let mut report = SweepReport::default();
-        self.sweep_uploads(how, &mut report).await?;
+        if how.forced || self.now() >= self.started_at.after(self.policy().grace) {
+            self.sweep_uploads(how, &mut report).await?;
+        }
         self.sweep_blobs(how, &mut report).await?;
         self.sweep_objects(how, &mut report).await?;
         if !how.dry_run {
