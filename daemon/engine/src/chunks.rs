@@ -105,3 +105,6 @@ pub fn chunks_touched(range: Range<u64>, chunk_size: u64) -> RangeInclusive<u64>
         _ => RangeInclusive::new(1, 0),
     }
 }
+
+#[cfg(test)]
+mod tests;

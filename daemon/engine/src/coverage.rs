@@ -182,3 +182,6 @@ impl Coverage {
         self.parts.insert(range.start, Part { end: range.end, receipt });
     }
 }
+
+#[cfg(test)]
+mod tests;

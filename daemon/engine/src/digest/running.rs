@@ -183,9 +183,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_state_saved_anywhere_goes_on_to_the_plain_digests(
-            content in proptest::collection::vec(any::<u8>(), 0..200_000),
+            length in 0..200_000_usize,
             cut in any::<prop::sample::Index>(),
         ) {
+            let content: Vec<u8> = (0..=250).cycle().take(length).collect();
             let cut = cut.index(content.len() + 1);
             let mut before = PrefixDigests::new(&BOTH);
             before.update(&content[..cut]);

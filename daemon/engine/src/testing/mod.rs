@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod catalog_suite;
+pub mod faults;
 pub mod memory_catalog;
 pub mod memory_objects;
 pub mod memory_sessions;
