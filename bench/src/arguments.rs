@@ -1,0 +1,84 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::scenarios::Name;
+
+/// Measures a cairn daemon on this machine, beside its own floor.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Arguments {
+    /// An eighth of the bytes: to see that it works, not to compare figures.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Only these scenarios.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<Name>,
+    /// Only this durability; both if absent.
+    #[arg(long)]
+    pub(crate) durability: Option<Durability>,
+    /// Only the floors: what this machine allows.
+    #[arg(long, conflicts_with = "durability")]
+    pub(crate) floors: bool,
+    /// The daemon to measure; `target/release/cairnd`, built if need be, if absent.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) daemon: Option<PathBuf>,
+    /// Where daemons keep their data, on the disk that is to be measured. Needs 16 GiB of room; emptied afterwards.
+    #[arg(long, value_name = "DIR", default_value = "target")]
+    pub(crate) folder: PathBuf,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What the program does when it runs as its own child.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serves as a floor and prints its address.
+    #[command(hide = true)]
+    Floor {
+        /// Which.
+        kind: Floor,
+        /// Where it writes.
+        folder: PathBuf,
+    },
+}
+
+/// The least that a server can do with a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Floor {
+    /// Takes it and forgets it.
+    Drain,
+    /// Takes it and writes it to its place in a file, unsynced and unverified.
+    Write,
+}
+
+/// The daemon's promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Durability {
+    /// Acknowledged chunks survive a power failure.
+    Chunk,
+    /// Completed files do.
+    Complete,
+}
+
+impl Durability {
+    /// The word of the configuration.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Chunk => "chunk",
+            Self::Complete => "complete",
+        }
+    }
+}
+
+impl Floor {
+    /// The word of the command line and the tables.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Drain => "drain",
+            Self::Write => "write",
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! What is measured, in order: each scenario on the floors and on the daemon with each durability.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use http::Method;
+use tempfile::TempDir;
+
+use crate::Result;
+use crate::aims;
+use crate::arguments::{Arguments, Durability, Floor};
+use crate::content::{Content, MIB};
+use crate::link::{Body, Link};
+use crate::meter::{Figures, Latencies, Meter};
+use crate::passes::Passes;
+use crate::server::{Server, program};
+use crate::tables;
+use crate::transfer::{Language, Transfer, file_path};
+
+/// A scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Name {
+    /// 5 000 files of 16 KiB by single PUT, 16 at a time.
+    Small,
+    /// One file in 5 MiB chunks, one at a time.
+    #[value(name = "chunks-1")]
+    Chunks1,
+    /// One file in 5 MiB chunks, 4 at a time.
+    #[value(name = "chunks-4")]
+    Chunks4,
+    /// The same with a declared SHA-1.
+    #[value(name = "chunks-4-sha1")]
+    Chunks4Sha1,
+    /// One file by a single PUT.
+    Single,
+    /// 8 files at once, in 5 MiB chunks.
+    #[value(name = "files-8")]
+    Files8,
+    /// One file downloaded.
+    Download,
+    /// `complete` of 64 MiB, 1 GiB and 4 GiB, chunks in order and in any order.
+    Complete,
+}
+
+/// What ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// A floor.
+    Floor(Floor),
+    /// The daemon.
+    Daemon(Durability),
+}
+
+/// One measurement.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    /// What was done.
+    pub(crate) scenario: Name,
+    /// By whom.
+    pub(crate) subject: Subject,
+    /// What it cost.
+    pub(crate) figures: Figures,
+}
+
+/// `complete` of one length and order.
+#[derive(Clone, Debug)]
+pub(crate) struct CompleteRow {
+    /// Bytes.
+    pub(crate) length: u64,
+    /// Whether the chunks came in any order.
+    pub(crate) shuffled: bool,
+    /// With which durability.
+    pub(crate) durability: Durability,
+    /// What each took.
+    pub(crate) completes: Latencies,
+}
+
+/// Everything that was measured.
+#[derive(Debug, Default)]
+pub(crate) struct Results {
+    /// Transfers.
+    pub(crate) rows: Vec<Row>,
+    /// Completions.
+    pub(crate) completes: Vec<CompleteRow>,
+}
+
+impl Results {
+    /// What one measurement gave, if it was made.
+    pub(crate) fn find(&self, scenario: Name, subject: Subject) -> Option<&Figures> {
+        let row = self.rows.iter().find(|row| row.scenario == scenario && row.subject == subject)?;
+        Some(&row.figures)
+    }
+}
+
+struct Bench {
+    program: PathBuf,
+    folder: PathBuf,
+    durabilities: Vec<Durability>,
+    divisor: u64,
+    /// Directories of many small files. Removing them would slow down what comes after: they go last.
+    kept: Vec<TempDir>,
+}
+
+/// Measures what the arguments ask for and prints it.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let mut bench = Bench::new(arguments)?;
+    let asked = |name: &Name| arguments.only.is_empty() || arguments.only.contains(name);
+    let passes = Passes::measure();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut results = Results::default();
+    for name in Name::value_variants().iter().copied().filter(asked) {
+        runtime.block_on(bench.measure(name, &mut results))?;
+    }
+    print!("{}", tables::render(&results, passes));
+    print!("{}", aims::render(&results, passes));
+    Ok(())
+}
+
+impl Name {
+    /// What it sends; nothing for the scenarios that measure something else.
+    fn transfer(self, divisor: u64) -> Option<Transfer> {
+        let length = 2048 * MIB / divisor;
+        let chunks = Transfer { files: 1, length, chunked: true, at_once: 1, sha1: false, shuffled: false };
+        Some(match self {
+            Self::Small => {
+                Transfer { files: 5000 / divisor, length: 16 * 1024, chunked: false, at_once: 16, ..chunks }
+            }
+            Self::Chunks1 => chunks,
+            Self::Chunks4 => Transfer { at_once: 4, ..chunks },
+            Self::Chunks4Sha1 => Transfer { at_once: 4, sha1: true, ..chunks },
+            Self::Single => Transfer { chunked: false, ..chunks },
+            Self::Files8 => Transfer { files: 8, length: length / 8, at_once: 8, ..chunks },
+            Self::Download | Self::Complete => return None,
+        })
+    }
+
+    /// Whether the floors do it too.
+    fn has_floor(self) -> bool {
+        // A declared SHA-1 costs a floor nothing.
+        !matches!(self, Self::Chunks4Sha1 | Self::Download | Self::Complete)
+    }
+}
+
+impl Bench {
+    fn new(arguments: &Arguments) -> Result<Self> {
+        std::fs::create_dir_all(&arguments.folder)?;
+        Ok(Self {
+            program: if arguments.floors { PathBuf::new() } else { program(arguments)? },
+            folder: arguments.folder.canonicalize()?,
+            durabilities: match arguments.durability {
+                _ if arguments.floors => Vec::new(),
+                Some(durability) => vec![durability],
+                None => vec![Durability::Complete, Durability::Chunk],
+            },
+            divisor: if arguments.quick { 8 } else { 1 },
+            kept: Vec::new(),
+        })
+    }
+
+    async fn measure(&mut self, name: Name, results: &mut Results) -> Result<()> {
+        let floors = [Floor::Drain, Floor::Write].into_iter().filter(|_| name.has_floor());
+        let daemons = self.durabilities.clone().into_iter().map(Subject::Daemon);
+        for subject in floors.map(Subject::Floor).chain(daemons) {
+            eprintln!("measuring {} on {}", tables::scenario(name), tables::subject(subject));
+            match (name, subject) {
+                (Name::Complete, Subject::Daemon(durability)) => {
+                    results.completes.extend(self.completes(durability).await?);
+                }
+                _ => results.rows.push(self.row(name, subject).await?),
+            }
+        }
+        Ok(())
+    }
+
+    async fn row(&mut self, scenario: Name, subject: Subject) -> Result<Row> {
+        let server = self.start(subject)?;
+        let language = match subject {
+            Subject::Floor(_) => Language::Floor,
+            Subject::Daemon(_) => Language::Native,
+        };
+        let figures = match scenario.transfer(self.divisor) {
+            Some(transfer) => transfer.measure(&server, language).await?,
+            None => download(&server, 2048 * MIB / self.divisor).await?,
+        };
+        if scenario == Name::Small {
+            self.kept.push(server.end_and_keep());
+        }
+        Ok(Row { scenario, subject, figures })
+    }
+
+    fn start(&self, subject: Subject) -> Result<Server> {
+        match subject {
+            Subject::Floor(kind) => Server::floor(kind, &self.folder),
+            Subject::Daemon(durability) => Server::daemon(&self.program, &self.folder, durability),
+        }
+    }
+
+    /// Three files of each length and order, each length and order on a daemon of its own.
+    async fn completes(&self, durability: Durability) -> Result<Vec<CompleteRow>> {
+        let mut rows = Vec::new();
+        for length in [64 * MIB, 1024 * MIB, 4096 * MIB].map(|length| length / self.divisor) {
+            for shuffled in [false, true] {
+                let completes =
+                    measure_completes(&self.program, &self.folder, durability, length, shuffled).await?;
+                rows.push(CompleteRow { length, shuffled, durability, completes });
+            }
+        }
+        Ok(rows)
+    }
+}
+
+async fn measure_completes(
+    program: &Path,
+    folder: &Path,
+    durability: Durability,
+    length: u64,
+    shuffled: bool,
+) -> Result<Latencies> {
+    let server = Server::daemon(program, folder, durability)?;
+    let transfer = Transfer { files: 3, length, chunked: true, at_once: 4, sha1: false, shuffled };
+    Ok(transfer.measure(&server, Language::Native).await?.completes)
+}
+
+async fn download(server: &Server, length: u64) -> Result<Figures> {
+    let content = Content { number: 0, length };
+    let path = file_path(content);
+    let mut link = Link::open(server.address).await?;
+    link.call(Method::PUT, &path, Body::new(content.pieces(0..length))).await?;
+    let meter = Meter::begin(server)?;
+    let begun = std::time::Instant::now();
+    let received = link.drain(&path).await?;
+    let took = Latencies::new(vec![begun.elapsed()]);
+    if received != length {
+        return Err(format!("{received} bytes came of a file of {length}").into());
+    }
+    meter.end(server, length, took, Latencies::default())
+}
