@@ -1,1 +1,3 @@
 //! The adapters of cairn's three contracts: SQLite sessions and catalog, objects through OpenDAL.
+
+pub mod objects;
