@@ -7,5 +7,6 @@ pub mod memory_catalog;
 pub mod memory_objects;
 pub mod memory_sessions;
 pub mod object_suite;
+pub mod oracle;
 pub mod session_suite;
 pub mod world;
