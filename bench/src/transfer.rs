@@ -58,7 +58,7 @@ impl Transfer {
     pub(crate) async fn measure(&self, server: &Server, language: Language) -> Result<Figures> {
         let digests: Vec<Option<String>> = self.contents().map(|content| self.declared(content)).collect();
         let mut link = Link::open(server.address).await?;
-        server.warm_up(self.files * self.length)?;
+        server.warm_up((self.files * self.length).min(2048 * MIB))?;
         let meter = Meter::begin(server)?;
         let uploads = self.create(&mut link, language, &digests).await?;
         let requests = self.send(server, language, &uploads).await?;
