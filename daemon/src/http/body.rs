@@ -1,0 +1,159 @@
+//! Bodies on their way in: raw bytes for the engine, and small JSON documents.
+//!
+//! A raw body is not polled before the engine polls it, so that `100 Continue` is sent only after every check that
+//! needs no body. A body that breaks off is an error of the stream and never its end.
+
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
+use bytes::{Bytes, BytesMut};
+use cairn_engine::Refusal;
+use cairn_engine::engine::Incoming;
+use cairn_engine::refusal::BodyError;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use http::StatusCode;
+use http::header::{CONTENT_LENGTH, HeaderMap};
+use serde_json::{Map, Value};
+
+use super::digests;
+use super::door::Limits;
+use super::numbers;
+use super::problem::Problem;
+
+/// A request's raw body for the engine, which knows how long it may be.
+///
+/// # Errors
+/// 400 `bad_digest` if `Content-Digest` is malformed.
+pub(crate) fn incoming(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Incoming, Problem> {
+    let digests = digests::content_digest(headers)?;
+    let body = watched(body, limits.body_idle_timeout, u64::MAX);
+    Ok(Incoming { body, length: content_length(headers), digests })
+}
+
+/// Bytes announced, if they were.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok().and_then(numbers::decimal)
+}
+
+/// The bytes of a body, each wait for more of them at most `idle` long.
+pub(crate) fn watched(
+    body: Body,
+    idle: Duration,
+    limit: u64,
+) -> BoxStream<'static, Result<Bytes, BodyError>> {
+    let start = Some((body.into_data_stream(), limit));
+    stream::unfold(start, move |state| async move {
+        let (mut body, left) = state?;
+        match next_bytes(&mut body, idle).await? {
+            Ok(bytes) => match left.checked_sub(bytes.len() as u64) {
+                Some(left) => Some((Ok(bytes), Some((body, left)))),
+                None => Some((Err(BodyError::TooLong { limit }), None)),
+            },
+            Err(error) => Some((Err(error), None)),
+        }
+    })
+    .boxed()
+}
+
+/// The next bytes that are not none.
+async fn next_bytes(body: &mut BodyDataStream, idle: Duration) -> Option<Result<Bytes, BodyError>> {
+    loop {
+        match tokio::time::timeout(idle, body.next()).await {
+            Err(_) => return Some(Err(BodyError::Stalled)),
+            Ok(None) => return None,
+            Ok(Some(Err(_))) => return Some(Err(BodyError::Broken)),
+            Ok(Some(Ok(bytes))) if bytes.is_empty() => {}
+            Ok(Some(Ok(bytes))) => return Some(Ok(bytes)),
+        }
+    }
+}
+
+/// A small body, whole.
+///
+/// # Errors
+/// It is longer than is allowed, breaks off or stalls.
+pub(crate) async fn small(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
+    let limit = limits.max_json_bytes as u64;
+    let refuse = |error| Refusal::Body { error, kept: 0 };
+    if content_length(headers).is_some_and(|length| length > limit) {
+        return Err(refuse(BodyError::TooLong { limit }));
+    }
+    let mut stream = watched(body, limits.body_idle_timeout, limit);
+    let mut whole = BytesMut::new();
+    while let Some(bytes) = stream.next().await {
+        whole.extend_from_slice(&bytes.map_err(refuse)?);
+    }
+    Ok(whole.freeze())
+}
+
+/// A JSON object; an empty body is an empty one.
+///
+/// # Errors
+/// 400 `bad_json` with line and column.
+pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
+    let bad =
+        || Problem::new(StatusCode::BAD_REQUEST, "bad_json", "The body is not the JSON that is asked for");
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(bad().detail("the body must be a JSON object")),
+        Err(error) => {
+            Err(bad().detail(&error).fact("line", error.line() as u64).fact("column", error.column() as u64))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body_of(frames: Vec<Result<&'static [u8], std::io::Error>>) -> Body {
+        Body::from_stream(stream::iter(frames.into_iter().map(|frame| frame.map(Bytes::from_static))))
+    }
+
+    async fn read(body: Body, limit: u64) -> Vec<Result<Bytes, BodyError>> {
+        watched(body, Duration::from_secs(5), limit).collect().await
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_an_error_and_not_an_end() {
+        let broken = body_of(vec![Ok(b"ab"), Err(std::io::Error::other("reset"))]);
+        assert_eq!(read(broken, 10).await, [Ok(Bytes::from_static(b"ab")), Err(BodyError::Broken)]);
+        let whole = body_of(vec![Ok(b"ab"), Ok(b""), Ok(b"c")]);
+        assert_eq!(read(whole, 3).await, [Ok(Bytes::from_static(b"ab")), Ok(Bytes::from_static(b"c"))]);
+    }
+
+    #[tokio::test]
+    async fn a_body_past_its_limit_ends_in_an_error() {
+        let long = body_of(vec![Ok(b"ab"), Ok(b"cd")]);
+        let read = read(long, 3).await;
+        assert_eq!(read, [Ok(Bytes::from_static(b"ab")), Err(BodyError::TooLong { limit: 3 })]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_body_has_stalled() {
+        let silent = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+        assert_eq!(read(silent, 3).await, [Err(BodyError::Stalled)]);
+    }
+
+    #[tokio::test]
+    async fn a_small_body_longer_than_announced_limits_is_refused() {
+        let limits = Limits { max_json_bytes: 3, ..Limits::default() };
+        let refused = small(&HeaderMap::new(), body_of(vec![Ok(b"abcd")]), &limits).await;
+        let error = BodyError::TooLong { limit: 3 };
+        assert!(matches!(refused, Err(Refusal::Body { error: e, kept: 0 }) if e == error));
+        let taken = small(&HeaderMap::new(), body_of(vec![Ok(b"ab"), Ok(b"c")]), &limits).await;
+        assert_eq!(taken.unwrap(), "abc");
+    }
+
+    #[test]
+    fn only_an_object_or_nothing_is_taken() {
+        assert_eq!(object(b" \n").unwrap(), Map::new());
+        assert_eq!(object(b"{\"a\":1}").unwrap()["a"], 1);
+        for bad in [&b"[]"[..], b"1", b"{", b"\xff"] {
+            assert!(object(bad).is_err());
+        }
+    }
+}

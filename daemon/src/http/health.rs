@@ -1,0 +1,41 @@
+//! Whether the daemon is well: `/healthz`, `/readyz`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use cairn_engine::Refusal;
+use http::StatusCode;
+use http::header::{HeaderValue, RETRY_AFTER};
+use serde_json::{Map, Value, json};
+
+use super::door::Door;
+use super::problem::Problem;
+
+/// `GET /healthz`: the process is up.
+pub(crate) async fn healthz() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// `GET /readyz`: every store answers, or 503 that names which do not.
+pub(crate) async fn readyz(State(door): State<Door>) -> Response {
+    let engine = door.engine.clone();
+    let checks = match door.run("check", async move { Ok::<_, Refusal>(engine.check().await) }).await {
+        Ok(checks) => checks,
+        Err(refusal) => return Problem::from(refusal).into_response(),
+    };
+    let words: Map<String, Value> = checks
+        .iter()
+        .map(|(store, answer)| (store.to_string(), if answer.is_ok() { "ok" } else { "failing" }.into()))
+        .collect();
+    let failed: Vec<String> =
+        checks.iter().filter(|(_, answer)| answer.is_err()).map(|(store, _)| store.to_string()).collect();
+    let Some(error) = checks.into_iter().find_map(|(_, answer)| answer.err()) else {
+        return Json(json!({ "status": "ready", "stores": words })).into_response();
+    };
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "A store does not answer")
+        .fact("failing", failed)
+        .fact("stores", words)
+        .header(RETRY_AFTER, HeaderValue::from_static("5"))
+        .because(error)
+        .into_response()
+}

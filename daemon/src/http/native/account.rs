@@ -1,0 +1,43 @@
+//! `GET /v1/me`: who is asking, what they keep and what they may.
+
+use axum::Json;
+use axum::extract::State;
+use cairn_engine::policy::Instant;
+use serde_json::{Value, json};
+
+use crate::http::caller::Asker;
+use crate::http::door::Door;
+use crate::http::problem::Problem;
+
+/// `GET /v1/me`
+pub(crate) async fn me(State(door): State<Door>, Asker(owner): Asker) -> Result<Json<Value>, Problem> {
+    let (engine, user) = (door.engine.clone(), owner.clone());
+    let account = door.run("account", async move { engine.account(&user).await }).await?;
+    let policy = door.engine.policy();
+    Ok(Json(json!({
+        "user": owner,
+        "used_bytes": account.used_bytes,
+        "staged_bytes": account.staged_bytes,
+        "quota_bytes": account.quota_bytes,
+        "limits": {
+            "chunk_size": policy.chunk_size,
+            "min_chunk_size": policy.min_chunk_size,
+            "max_chunk_size": policy.max_chunk_size,
+            "max_chunks": policy.max_chunks,
+            "max_length": policy.max_length,
+            "max_metadata_bytes": policy.max_metadata,
+            "max_open_uploads": policy.max_open_uploads,
+            "open_uploads": account.open_uploads,
+            "upload_ttl_seconds": policy.ttl.as_secs(),
+            "instant": instant_name(policy.instant),
+        },
+    })))
+}
+
+fn instant_name(instant: Instant) -> &'static str {
+    match instant {
+        Instant::Off => "off",
+        Instant::Own => "own",
+        Instant::Trusting => "trusting",
+    }
+}

@@ -1,0 +1,12 @@
+//! The native API, `/v1`: request grammar to engine command, engine answer or refusal to response.
+//!
+//! [`grammar`] and [`members`] are the one table, [`json`] and [`refusals`] the other; [`uploads`], [`files`] and
+//! [`account`] are the lines between them, one function per route.
+
+pub(crate) mod account;
+pub(crate) mod files;
+mod grammar;
+pub(crate) mod json;
+mod members;
+pub(crate) mod refusals;
+pub(crate) mod uploads;
