@@ -13,6 +13,9 @@ pub(crate) struct Arguments {
     /// An eighth of the bytes: to see that it works, not to compare figures.
     #[arg(long)]
     pub(crate) quick: bool,
+    /// How often each transfer is measured; the run of median CPU time is shown.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) runs: u8,
     /// Only these scenarios.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) only: Vec<Name>,
