@@ -1,5 +1,7 @@
 //! Sessions in SQLite keep every rule of their contract.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use cairn_stores::SqliteSessions;
 use tempfile::TempDir;
 

@@ -34,8 +34,8 @@ pub(super) fn publish(connection: &Connection, publication: &Publication) -> Res
         }
     }
     let (blob, known) = blobs::name(connection, publication)?;
-    let file = file_of(publication, path, replaced.as_ref());
-    files::put(connection, &file, blob, replaced.as_ref())?;
+    let file = file_of(publication, path, replaced.as_deref());
+    files::put(connection, &file, blob, replaced.as_deref())?;
     let created = replaced.is_none();
     if let Some(upload) = publication.upload {
         remember(connection, upload, &file, created, known)?;
@@ -46,7 +46,7 @@ pub(super) fn publish(connection: &Connection, publication: &Publication) -> Res
 /// Where the file goes.
 enum Place {
     /// Under this path, over what is there.
-    At(FilePath, Option<Placed>),
+    At(FilePath, Option<Box<Placed>>),
     /// Nowhere: this file has the path.
     Taken(Box<File>),
 }
@@ -58,7 +58,7 @@ fn choose_place(
 ) -> rusqlite::Result<Place> {
     let Some(present) = present else { return Ok(Place::At(publication.path.clone(), None)) };
     match publication.if_exists {
-        IfExists::Replace => Ok(Place::At(publication.path.clone(), Some(present))),
+        IfExists::Replace => Ok(Place::At(publication.path.clone(), Some(Box::new(present)))),
         IfExists::Fail => Ok(Place::Taken(Box::new(present.file))),
         IfExists::Rename => match files::free_path(connection, &publication.owner, &publication.path)? {
             Some(path) => Ok(Place::At(path, None)),
