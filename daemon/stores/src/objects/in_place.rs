@@ -28,14 +28,11 @@
 //! OpenDAL reads, lists and tells lengths here too; there is no layer of retries above it.
 
 mod attempt;
-mod directories;
-mod disk;
 mod finish;
 mod folder;
 mod folders;
 mod ground;
 mod receipts;
-mod shared_sync;
 mod survey;
 mod temporary;
 #[cfg(test)]
@@ -59,16 +56,17 @@ use cairn_engine::{Extent, ObjectKey, UploadId};
 use futures_util::stream::BoxStream;
 use opendal::Operator;
 
-use self::attempt::{OwnAttempt, RegionAttempt, Tally};
-use self::disk::{Disk, elsewhere};
+use self::attempt::{OwnAttempt, RegionAttempt};
 use self::folders::Folders;
 use self::ground::Ground;
 use self::temporary::Temporary;
 use self::trash::absent_is_fine;
 use super::Durability;
 use super::failures::from_io;
+use super::local::disk::{Disk, elsewhere};
 use super::merging::{self, Sink};
 use super::service::{self, Service};
+use super::tally::Tally;
 
 /// The store on a local file system.
 pub struct InPlace {

@@ -1,12 +1,15 @@
 //! Objects: bytes on a local file system, or in any service that OpenDAL knows.
 //!
 //! [`open`] chooses by scheme and placement. On `fs` bytes are written [in place](in_place) unless the configuration
-//! says otherwise; everywhere else a chunk is an object of its own.
+//! says otherwise; everywhere else a chunk is an [object](opendal_objects) of its own.
 
 mod failures;
 pub mod in_place;
+mod local;
 mod merging;
+pub mod opendal_objects;
 mod service;
+mod tally;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +19,7 @@ use cairn_engine::contracts::{ObjectStore, Placement};
 use opendal::{Operator, OperatorRegistry};
 
 use self::in_place::InPlace;
+use self::opendal_objects::{Names, OpendalObjects};
 
 /// When bytes are as durable as they will be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +40,8 @@ pub struct ObjectsConfig {
     pub options: BTreeMap<String, String>,
     /// The root of `fs` if the options name none.
     pub default_root: PathBuf,
-    /// How to write; `None` is in place on `fs`, objects everywhere else.
+    /// How to write; `None` is in place on `fs`, objects everywhere else. To be changed only while no upload is
+    /// open: what one way wrote of an open upload, the other does not survey.
     pub placement: Option<Placement>,
     /// When bytes are durable.
     pub durability: Durability,
@@ -82,7 +87,7 @@ pub enum OpenError {
 /// # Errors
 /// See [`OpenError`].
 pub fn open(config: &ObjectsConfig) -> Result<Arc<dyn ObjectStore>, OpenError> {
-    opendal::init_default_registry();
+    opendal::install_default();
     let scheme = config.scheme.as_str();
     let available = OperatorRegistry::get().schemes();
     if !available.contains(scheme) {
@@ -94,7 +99,11 @@ pub fn open(config: &ObjectsConfig) -> Result<Arc<dyn ObjectStore>, OpenError> {
     let placement = config.placement.unwrap_or(if local { Placement::InPlace } else { Placement::Objects });
     match (placement, local) {
         (Placement::InPlace, true) => open_in_place(config),
-        _ => Err(OpenError::Placement { scheme: scheme.to_owned() }),
+        (Placement::InPlace, false) => Err(OpenError::Placement { scheme: scheme.to_owned() }),
+        (Placement::Objects, true) => open_local_objects(config),
+        (Placement::Objects, false) => {
+            Ok(Arc::new(OpendalObjects::open(patient(operator(config, [])?), None)))
+        }
     }
 }
 
@@ -105,6 +114,43 @@ fn open_in_place(config: &ObjectsConfig) -> Result<Arc<dyn ObjectStore>, OpenErr
     let operator = operator(config, [("root".to_owned(), text_of(&absolute))])?;
     let store = InPlace::open(&absolute, operator, config.durability).map_err(directory)?;
     Ok(Arc::new(store))
+}
+
+/// Objects of their own on a local file system. OpenDAL syncs a file before it renames it to its key; what half
+/// written files a process before left is removed first.
+fn open_local_objects(config: &ObjectsConfig) -> Result<Arc<dyn ObjectStore>, OpenError> {
+    let root = root_of(config);
+    let directory = |source| OpenError::Directory { root: root.clone(), source };
+    let absolute = std::path::absolute(&root).map_err(directory)?;
+    let names = Names::prepare(&absolute).map_err(directory)?;
+    let temporary = text_of(&names.temporary_directory());
+    let with = [("root".to_owned(), text_of(&absolute)), ("atomic_write_dir".to_owned(), temporary)];
+    Ok(Arc::new(OpendalObjects::open(operator(config, with)?, Some(names))))
+}
+
+/// Puts what a service over a network needs around its operator: a time-out for each try inside, retries outside.
+/// A local file system and memory get neither: a sync that failed must never be tried again.
+#[cfg(feature = "remote")]
+fn patient(operator: Operator) -> Operator {
+    use opendal::layers::{RetryLayer, TimeoutLayer};
+    use std::time::Duration;
+
+    /// A multipart upload may take minutes to be put together.
+    const TRY: Duration = Duration::from_secs(300);
+    /// One block of bytes.
+    const BLOCK: Duration = Duration::from_secs(60);
+    if operator.info().scheme() == opendal::services::MEMORY_SCHEME {
+        return operator;
+    }
+    operator
+        .layer(TimeoutLayer::new().with_timeout(TRY).with_io_timeout(BLOCK))
+        .layer(RetryLayer::new().with_jitter().with_max_times(4))
+}
+
+/// This build has no service over a network.
+#[cfg(not(feature = "remote"))]
+fn patient(operator: Operator) -> Operator {
+    operator
 }
 
 /// The root that the options name, else the default.

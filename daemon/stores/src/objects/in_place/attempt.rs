@@ -4,46 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cairn_engine::contracts::{Attempt, Failure, StoreError};
+use cairn_engine::contracts::{Attempt, StoreError};
 use cairn_engine::{ObjectKey, Receipt};
 
-use super::super::failures::{from_io, told};
+use super::super::failures::from_io;
+use super::super::tally::Tally;
 use super::folder::Folder;
 use super::ground::Ground;
 use super::temporary::Temporary;
-
-/// How many bytes were written, and how many may be.
-pub(super) struct Tally {
-    written: u64,
-    most: u64,
-}
-
-impl Tally {
-    pub(super) fn new(most: u64) -> Self {
-        Self { written: 0, most }
-    }
-
-    /// Counts a batch before it is written: beyond the announced stretch lie somebody else's bytes.
-    pub(super) fn count(&mut self, batch: &[Bytes]) -> Result<(), StoreError> {
-        let length: u64 = batch.iter().map(|bytes| bytes.len() as u64).sum();
-        let written = self.written.saturating_add(length);
-        if written > self.most {
-            let why = format!("{written} bytes where at most {} were announced", self.most);
-            return Err(told("write", Failure::Failed, why));
-        }
-        self.written = written;
-        Ok(())
-    }
-
-    /// Compares with what a receipt says.
-    pub(super) fn agree(&self, receipt: &Receipt) -> Result<(), StoreError> {
-        if receipt.extent.length == self.written {
-            return Ok(());
-        }
-        let why = format!("{} bytes written, {} in the receipt", self.written, receipt.extent.length);
-        Err(told("commit", Failure::Failed, why))
-    }
-}
 
 /// An attempt in a region of the upload's data file.
 pub(super) struct RegionAttempt {
@@ -64,7 +32,7 @@ impl Attempt for RegionAttempt {
     }
 
     async fn write(&mut self, batch: &mut Vec<Bytes>) -> Result<(), StoreError> {
-        let position = self.offset.saturating_add(self.tally.written);
+        let position = self.offset.saturating_add(self.tally.written());
         self.tally.count(batch)?;
         self.folder.write(batch, position).map_err(|error| from_io("write", error))?;
         batch.clear();

@@ -1,6 +1,6 @@
 //! Making sure that extents last: those of this upload, and those that it took over from others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use cairn_engine::contracts::{Failure, StoreError};
 use cairn_engine::{Extent, ObjectKey, UploadId};
 
 use super::super::failures::{from_io, told};
-use super::disk::elsewhere;
+use super::super::local::disk::elsewhere;
 use super::folders::Folders;
 use super::ground::Ground;
 use super::receipts::{self, Line};
@@ -24,36 +24,44 @@ pub(super) async fn finish(
     folders: &Folders,
     extents: &[Extent],
 ) -> Result<(), StoreError> {
-    for (object, end) in ends(extents) {
-        require(ground, object, end).await?;
-        let data_of = object.upload().filter(|upload| *object == ObjectKey::data(*upload));
-        let Some(upload) = data_of else { continue };
+    let ends = ends(extents);
+    let uploads: BTreeSet<UploadId> = ends.keys().filter_map(data_of).collect();
+    let reached = Arc::clone(ground);
+    let missing = elsewhere(move || find_missing(&reached, ends)).await;
+    if let Some(why) = missing.map_err(|error| from_io("finish", error))? {
+        return Err(told("finish", Failure::Corrupt, why));
+    }
+    for upload in uploads {
         finish_data(ground, folders, upload).await.map_err(|error| from_io("finish", error))?;
     }
     Ok(())
 }
 
+/// The upload whose data file this is, if it is one.
+fn data_of(object: &ObjectKey) -> Option<UploadId> {
+    object.upload().filter(|upload| *object == ObjectKey::data(*upload))
+}
+
 /// The objects, and how far extents reach into each.
-fn ends(extents: &[Extent]) -> BTreeMap<&ObjectKey, u64> {
+fn ends(extents: &[Extent]) -> BTreeMap<ObjectKey, u64> {
     let mut ends = BTreeMap::new();
     for extent in extents {
         let end = extent.object_offset.saturating_add(extent.length);
-        let known = ends.entry(&extent.object).or_insert(end);
+        let known = ends.entry(extent.object.clone()).or_insert(end);
         *known = end.max(*known);
     }
     ends
 }
 
-async fn require(ground: &Ground, object: &ObjectKey, end: u64) -> Result<(), StoreError> {
-    let path = ground.path(object);
-    let length = elsewhere(move || length_of(&path)).await.map_err(|error| from_io("finish", error))?;
-    match length {
-        Some(length) if length >= end => Ok(()),
-        _ => {
-            let why = format!("object {object} should have {end} bytes and has {}", length.unwrap_or(0));
-            Err(told("finish", Failure::Corrupt, why))
+/// The first object that is not there or is too short, as a sentence.
+fn find_missing(ground: &Ground, ends: BTreeMap<ObjectKey, u64>) -> io::Result<Option<String>> {
+    for (object, end) in ends {
+        let length = length_of(&ground.path(&object))?.unwrap_or(0);
+        if length < end {
+            return Ok(Some(format!("object {object} should have {end} bytes and has {length}")));
         }
     }
+    Ok(None)
 }
 
 async fn finish_data(ground: &Arc<Ground>, folders: &Folders, upload: UploadId) -> io::Result<()> {

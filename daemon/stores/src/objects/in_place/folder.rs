@@ -13,10 +13,10 @@ use tokio::sync::OnceCell;
 
 use super::super::Durability;
 use super::super::failures::is_no_room;
-use super::disk::{Disk, here};
+use super::super::local::disk::{Disk, here};
+use super::super::local::shared_sync::{SharedSync, Synced};
 use super::ground::Ground;
 use super::receipts::ReceiptLog;
-use super::shared_sync::{SharedSync, Synced};
 use super::temporary::in_folder;
 
 /// Uploads of at most this length are not preallocated.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cairn_engine::UploadId;
 use tokio::sync::OnceCell;
 
-use super::disk::elsewhere;
+use super::super::local::disk::elsewhere;
 use super::folder::Folder;
 use super::ground::Ground;
 

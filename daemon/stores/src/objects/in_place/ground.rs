@@ -7,8 +7,8 @@ use std::sync::Arc;
 use cairn_engine::ObjectKey;
 
 use super::super::Durability;
-use super::directories::Directories;
-use super::disk::Disk;
+use super::super::local::directories::{Directories, prepare};
+use super::super::local::disk::Disk;
 use super::receipts::Scope;
 use super::temporary::Temporary;
 use super::trash::Trash;
@@ -32,11 +32,7 @@ pub(super) struct Ground {
 impl Ground {
     /// Makes the top directories, so that they last, and clears what a process before left half done.
     pub(super) fn open(root: &Path, durability: Durability, disk: Disk) -> io::Result<Self> {
-        make_lasting(root, &disk)?;
-        for name in ["uploads", "merged", TEMPORARY, TRASH] {
-            std::fs::create_dir_all(root.join(name))?;
-        }
-        disk.sync_directory(root)?;
+        prepare(root, &[TEMPORARY, TRASH], &disk)?;
         let trash = Arc::new(Trash::open(root.join(TRASH))?);
         for entry in std::fs::read_dir(root.join(TEMPORARY))? {
             trash.remove(&entry?.path())?;
@@ -76,18 +72,4 @@ impl Ground {
             Durability::Complete => Scope { boot: Some(self.boot.clone()) },
         }
     }
-}
-
-/// Makes a directory and those above it, syncing each one in which a name was made.
-fn make_lasting(directory: &Path, disk: &Disk) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    let parent = match directory.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    make_lasting(parent, disk)?;
-    std::fs::create_dir_all(directory)?;
-    disk.sync_directory(parent)
 }

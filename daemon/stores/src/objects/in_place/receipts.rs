@@ -24,8 +24,8 @@ use cairn_engine::digest::Checksum;
 use cairn_engine::{ObjectKey, Receipt};
 use serde::{Deserialize, Serialize};
 
-use super::disk::Disk;
-use super::shared_sync::{SharedSync, Synced};
+use super::super::local::disk::Disk;
+use super::super::local::shared_sync::{SharedSync, Synced};
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use super::disk::{Disk, elsewhere, here};
-use super::shared_sync::{SharedSync, Synced};
+use super::super::local::disk::{Disk, elsewhere, here};
+use super::super::local::shared_sync::{SharedSync, Synced};
 use super::trash::Trash;
 
 /// A file in the temporary directory; dropped, it goes away.

@@ -20,7 +20,7 @@ use super::disk::{Disk, elsewhere};
 const WRITE_BEHIND_BYTES: u64 = 32 << 20;
 
 /// What is synced.
-pub(super) enum Synced {
+pub(in super::super) enum Synced {
     /// The bytes of a file.
     File(Arc<File>),
     /// The names in a directory.
@@ -31,7 +31,7 @@ pub(super) enum Synced {
 type OnFailure = Box<dyn Fn(&io::Error) + Send + Sync>;
 
 /// A file or directory with its syncs.
-pub(super) struct SharedSync {
+pub(in super::super) struct SharedSync {
     what: Synced,
     disk: Disk,
     /// How often a sync was asked for.
@@ -45,7 +45,7 @@ pub(super) struct SharedSync {
 }
 
 impl SharedSync {
-    pub(super) fn new(what: Synced, disk: Disk) -> Self {
+    pub(in super::super) fn new(what: Synced, disk: Disk) -> Self {
         Self {
             what,
             disk,
@@ -58,13 +58,16 @@ impl SharedSync {
     }
 
     /// The same, telling of its failure.
-    pub(super) fn telling(mut self, on_failure: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
+    pub(in super::super) fn telling(
+        mut self,
+        on_failure: impl Fn(&io::Error) + Send + Sync + 'static,
+    ) -> Self {
         self.on_failure = Some(Box::new(on_failure));
         self
     }
 
     /// Counts what was written; many bytes start a sync in the background, one at a time.
-    pub(super) fn wrote(self: &Arc<Self>, bytes: u64) {
+    pub(in super::super) fn wrote(self: &Arc<Self>, bytes: u64) {
         let waiting = self.waiting.fetch_add(bytes, Ordering::SeqCst).saturating_add(bytes);
         if waiting > WRITE_BEHIND_BYTES {
             self.start();
@@ -72,7 +75,7 @@ impl SharedSync {
     }
 
     /// Starts a sync in the background, unless one is running.
-    pub(super) fn start(self: &Arc<Self>) {
+    pub(in super::super) fn start(self: &Arc<Self>) {
         let Ok(answered) = Arc::clone(&self.answered).try_lock_owned() else { return };
         let this = Arc::clone(self);
         // Not waited for: `run` keeps what became of it.
@@ -80,17 +83,17 @@ impl SharedSync {
     }
 
     /// Whether bytes were written that no sync has begun to cover.
-    pub(super) fn is_dirty(&self) -> bool {
+    pub(in super::super) fn is_dirty(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) > 0
     }
 
     /// Whether a sync failed.
-    pub(super) fn has_failed(&self) -> bool {
+    pub(in super::super) fn has_failed(&self) -> bool {
         self.failed.get().is_some()
     }
 
     /// Waits until everything written before this call is durable.
-    pub(super) async fn sync(self: &Arc<Self>) -> io::Result<()> {
+    pub(in super::super) async fn sync(self: &Arc<Self>) -> io::Result<()> {
         let ask = self.asked.fetch_add(1, Ordering::SeqCst).saturating_add(1);
         let answered = Arc::clone(&self.answered).lock_owned().await;
         self.refuse_if_failed()?;
@@ -103,7 +106,7 @@ impl SharedSync {
 
     /// As [`sync`](Self::sync), for a caller after whom nobody writes: if nothing was written since the last sync
     /// began, that one is enough.
-    pub(super) async fn sync_rest(self: &Arc<Self>) -> io::Result<()> {
+    pub(in super::super) async fn sync_rest(self: &Arc<Self>) -> io::Result<()> {
         if self.is_dirty() {
             return self.sync().await;
         }

@@ -13,14 +13,19 @@ const MOST_SLICES: usize = 1024;
 
 /// The disk.
 #[derive(Clone, Default)]
-pub(super) struct Disk {
+pub(in super::super) struct Disk {
     #[cfg(test)]
-    pub(super) probe: std::sync::Arc<probe::Probe>,
+    pub(in super::super) probe: std::sync::Arc<probe::Probe>,
 }
 
 impl Disk {
     /// Writes all of the batch at the offset; nothing is copied.
-    pub(super) fn write_all_at(&self, file: &File, batch: &[Bytes], mut offset: u64) -> io::Result<()> {
+    pub(in super::super) fn write_all_at(
+        &self,
+        file: &File,
+        batch: &[Bytes],
+        mut offset: u64,
+    ) -> io::Result<()> {
         #[cfg(test)]
         self.probe.write()?;
         for group in batch.chunks(MOST_SLICES) {
@@ -43,21 +48,21 @@ impl Disk {
     }
 
     /// Makes a file's bytes durable, and what is needed to find them.
-    pub(super) fn sync_data(&self, file: &File) -> io::Result<()> {
+    pub(in super::super) fn sync_data(&self, file: &File) -> io::Result<()> {
         #[cfg(test)]
         self.probe.sync()?;
         file.sync_data()
     }
 
     /// Makes the names in a directory durable.
-    pub(super) fn sync_directory(&self, path: &Path) -> io::Result<()> {
+    pub(in super::super) fn sync_directory(&self, path: &Path) -> io::Result<()> {
         #[cfg(test)]
         self.probe.directory_sync()?;
         File::open(path)?.sync_all()
     }
 
     /// Reserves room for a whole file, without changing its length. Where the file system cannot, nothing happens.
-    pub(super) fn reserve(&self, file: &File, length: u64) -> io::Result<()> {
+    pub(in super::super) fn reserve(&self, file: &File, length: u64) -> io::Result<()> {
         loop {
             match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, length) {
                 Err(Errno::INTR) => {}
@@ -73,7 +78,7 @@ impl Disk {
 /// The bytes of a batch are still in this core's cache, and a hop to a thread of the blocking pool costs 15 to 21 µs
 /// of CPU: a write into the page cache is not worth one. On a runtime of several threads the others are told to take
 /// over what this one would have done meanwhile.
-pub(super) fn here<T>(work: impl FnOnce() -> T) -> T {
+pub(in super::super) fn here<T>(work: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
@@ -82,14 +87,14 @@ pub(super) fn here<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Runs blocking work that may take long on a thread of the blocking pool.
-pub(super) async fn elsewhere<T: Send + 'static>(
+pub(in super::super) async fn elsewhere<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 #[cfg(test)]
-pub(super) mod probe {
+pub(in super::super) mod probe {
     //! Counts and faults.
 
     use std::io;
@@ -97,11 +102,11 @@ pub(super) mod probe {
 
     /// What tests see and order.
     #[derive(Default)]
-    pub(in super::super) struct Probe {
-        pub(in super::super) syncs: AtomicU64,
-        pub(in super::super) directory_syncs: AtomicU64,
-        pub(in super::super) fail_write: AtomicBool,
-        pub(in super::super) fail_sync: AtomicBool,
+    pub(in super::super::super) struct Probe {
+        pub(in super::super::super) syncs: AtomicU64,
+        pub(in super::super::super) directory_syncs: AtomicU64,
+        pub(in super::super::super) fail_write: AtomicBool,
+        pub(in super::super::super) fail_sync: AtomicBool,
     }
 
     impl Probe {

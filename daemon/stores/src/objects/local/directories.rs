@@ -13,7 +13,7 @@ use super::disk::Disk;
 use super::shared_sync::{SharedSync, Synced};
 
 /// The directories of a store.
-pub(super) struct Directories {
+pub(in super::super) struct Directories {
     disk: Disk,
     /// Shards whose own name is known to last.
     lasting: Mutex<HashSet<PathBuf>>,
@@ -22,13 +22,13 @@ pub(super) struct Directories {
 }
 
 impl Directories {
-    pub(super) fn new(disk: Disk) -> Self {
+    pub(in super::super) fn new(disk: Disk) -> Self {
         Self { disk, lasting: Mutex::default(), syncs: Mutex::default() }
     }
 
     /// Makes every name in `folder`, and the folder's own, durable. The folder lies in a shard, the shard in one of
     /// the top directories.
-    pub(super) async fn make_names_last(&self, folder: &Path) -> io::Result<()> {
+    pub(in super::super) async fn make_names_last(&self, folder: &Path) -> io::Result<()> {
         self.sync(folder).await?;
         let Some(shard) = folder.parent() else { return Ok(()) };
         self.sync(shard).await?;
@@ -36,7 +36,7 @@ impl Directories {
     }
 
     /// Makes the names in a shard itself durable, and the shard's own.
-    pub(super) async fn make_shard_names_last(&self, shard: &Path) -> io::Result<()> {
+    pub(in super::super) async fn make_shard_names_last(&self, shard: &Path) -> io::Result<()> {
         self.sync(shard).await?;
         self.make_shard_last(shard).await
     }
@@ -53,7 +53,7 @@ impl Directories {
     }
 
     /// Makes the names in one directory durable, together with whoever else wants that now.
-    pub(super) async fn sync(&self, directory: &Path) -> io::Result<()> {
+    pub(in super::super) async fn sync(&self, directory: &Path) -> io::Result<()> {
         let sync = Arc::clone(locked(&self.syncs).entry(directory.to_owned()).or_insert_with(|| {
             Arc::new(SharedSync::new(Synced::Directory(directory.to_owned()), self.disk.clone()))
         }));
@@ -69,4 +69,27 @@ impl Directories {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes a store's root, the top directories of its objects, and those named, so that all of them last. Blocks.
+pub(in super::super) fn prepare(root: &Path, also: &[&str], disk: &Disk) -> io::Result<()> {
+    make_lasting(root, disk)?;
+    for name in ["uploads", "merged"].iter().chain(also) {
+        std::fs::create_dir_all(root.join(name))?;
+    }
+    disk.sync_directory(root)
+}
+
+/// Makes a directory and those above it, syncing each one in which a name was made.
+fn make_lasting(directory: &Path, disk: &Disk) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let parent = match directory.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    make_lasting(parent, disk)?;
+    std::fs::create_dir_all(directory)?;
+    disk.sync_directory(parent)
 }
