@@ -87,7 +87,8 @@ pub struct Upload {
     pub epoch: u64,
     /// Bytes that the recorded extents cover, each counted once.
     pub received_bytes: u64,
-    /// How often recorded bytes were replaced; a saved prefix state is good only for the count it was saved under.
+    /// How often recorded bytes were replaced, counted from anywhere; a saved prefix state is good only for the count
+    /// it was saved under.
     pub rewrites: u64,
 }
 

@@ -47,11 +47,13 @@ impl Engine {
             max_staged_bytes: policy.quota.map(|quota| quota.saturating_sub(usage.bytes)),
         };
         self.ground.objects.announce(&Manifest { upload: upload.clone() }).await?;
-        let creation = self.ground.sessions.create(upload, &admission).await;
-        if !matches!(creation, Ok(Creation::Created)) {
+        // After a failure the session may be there all the same, and then needs its manifest; if it is not, the upload
+        // that nobody knows of ends in its own time.
+        let creation = self.ground.sessions.create(upload, &admission).await?;
+        if creation != Creation::Created {
             self.ground.objects.renounce(upload.id).await?;
         }
-        match creation? {
+        match creation {
             Creation::Created => Ok(None),
             Creation::Exists(known) => Ok(Some(known.id)),
             Creation::TooMany { open } => {

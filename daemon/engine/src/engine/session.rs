@@ -54,11 +54,19 @@ impl Engine {
         }
         let mut upload = manifest.upload;
         upload.state = State::Open;
+        upload.rewrites = self.unused_rewrites();
         upload.received_bytes = Coverage::of(receipts.clone()).covered_bytes();
         upload.expires_at = self.now().after(self.policy().ttl);
         tracing::info!(upload.id = %id, upload.received_bytes, extents = receipts.len(), "a lost session was rebuilt");
         self.ground.sessions.restore(&Session { upload: upload.clone(), receipts }).await?;
         Ok(Some(upload))
+    }
+
+    /// A count of rewrites that no digest state was ever kept under: how often bytes were replaced is lost with the
+    /// session, and a state of other bytes must not be taken for a good one.
+    fn unused_rewrites(&self) -> u64 {
+        let bits = self.ground.chance.bits() & u128::from(u32::MAX);
+        self.now().0.wrapping_add(u64::try_from(bits).unwrap_or_default())
     }
 
     /// The receipt of a stretch that a survey found; computed from its bytes if the store kept none.

@@ -65,6 +65,21 @@ async fn the_process_may_stop_at_any_call_and_the_sessions_be_lost_with_it() {
 }
 
 #[tokio::test]
+async fn any_one_call_may_fail_and_the_sessions_be_lost_later() {
+    for placement in PLACEMENTS {
+        for n in 1..=calls_of_a_life(placement).await {
+            for plan in [FaultPlan::fail_at(n), FaultPlan::fail_at(n).after_effect()] {
+                // After the creation, half-way, before and after complete.
+                for steps in [1, 5, 12, 14] {
+                    let story = Story::new(placement, Restart::Never, vec![plan]);
+                    story.losing_sessions_after(steps).live().await;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_process_may_stop_again_while_it_recovers() {
     for placement in PLACEMENTS {
         for n in 1..=calls_of_a_life(placement).await {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use cairn_engine::contracts::{BlobFilter, Catalog, PageRequest, Placement};
+use cairn_engine::contracts::{BlobFilter, Catalog, PageRequest, Placement, SessionStore};
 use cairn_engine::digest::Algorithm;
 use cairn_engine::engine::{Completion, Created, Sweeping};
 use cairn_engine::testing::bench::{Bench, body, owner, wish};
@@ -44,6 +44,7 @@ enum Step {
     Remove,
 }
 
+/// The steps of the life, in order.
 const LIFE: [Step; 22] = [
     Step::Create,
     Step::Chunk(2),
@@ -101,6 +102,8 @@ pub(crate) struct Story {
     faults: Arc<Faults>,
     engine: Engine,
     client: Client,
+    /// After how many steps the session store forgets everything, while the process goes on.
+    lost_after: Option<usize>,
     told: Vec<String>,
 }
 
@@ -114,12 +117,21 @@ impl Story {
         let engine = faulty(&bench, &faults);
         let client = Client::default();
         let told = vec![format!("{placement:?}, {restart:?}, {now:?}, then {plans:?}")];
-        Self { bench, restart, plans, now, faults, engine, client, told }
+        Self { bench, restart, plans, now, faults, engine, client, lost_after: None, told }
+    }
+
+    /// The same story, but the session store forgets everything after so many steps.
+    pub(crate) fn losing_sessions_after(mut self, steps: usize) -> Self {
+        self.lost_after = Some(steps);
+        self
     }
 
     /// Lives the life to its end, and looks whether anything is left.
     pub(crate) async fn live(&mut self) {
-        for step in LIFE {
+        for (number, step) in LIFE.into_iter().enumerate() {
+            if self.lost_after == Some(number) {
+                self.lose_sessions().await;
+            }
             for attempt in 1.. {
                 assert!(attempt < 6, "{step:?} never succeeds\n{}", self.tale());
                 let outcome = self.take(step).await;
@@ -186,6 +198,13 @@ impl Story {
         self.faults = Faults::new(self.now);
         self.engine = faulty(&self.bench, &self.faults);
         self.restart == Restart::WithoutSessions
+    }
+
+    async fn lose_sessions(&mut self) {
+        self.told.push("the sessions are lost".to_owned());
+        for upload in self.must(self.bench.uploads().await) {
+            self.bench.sessions.remove(upload.id).await.unwrap();
+        }
     }
 
     async fn create(&self, name: &str, declared: bool) -> Result<UploadId, Refusal> {
