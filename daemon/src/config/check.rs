@@ -1,0 +1,161 @@
+//! Bounds: what a value of the right kind may be.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::layers::Origins;
+use super::values::bytes_text;
+use super::{Config, ConfigError, Origin, Server, Uploads};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+/// What a signed 64-bit column can hold with room to add to it.
+const LONGEST: u64 = 1 << 62;
+const MOMENT: Duration = Duration::from_millis(10);
+const HOUR: Duration = Duration::from_secs(3600);
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Refuses a configuration that cannot be.
+pub(super) fn check(config: &Config, origins: &Origins) -> Result<(), ConfigError> {
+    let bounds = Bounds { origins };
+    bounds.server(&config.server)?;
+    bounds.stores(config)?;
+    bounds.uploads(&config.uploads)?;
+    bounds.background(config)?;
+    bounds.log(config)?;
+    config.allow_listening(config.server.listen)
+}
+
+struct Bounds<'a> {
+    origins: &'a Origins,
+}
+
+impl Bounds<'_> {
+    fn server(&self, server: &Server) -> Result<(), ConfigError> {
+        if server.data_dir.as_os_str().is_empty() {
+            return Err(self.refused("server.data_dir", "it is empty"));
+        }
+        self.number("server.max_connections", server.max_connections, 1..=1_000_000)?;
+        self.number("server.worker_threads", server.worker_threads, 0..=512)?;
+        self.bytes("server.max_header_bytes", server.max_header_bytes, 8 * KIB..=MIB)?;
+        self.bytes("server.max_json_bytes", server.max_json_bytes, KIB..=16 * MIB)?;
+        self.period("server.header_timeout", server.header_timeout, MOMENT..=HOUR)?;
+        self.period("server.body_idle_timeout", server.body_idle_timeout, MOMENT..=24 * HOUR)?;
+        self.period("server.keep_alive_timeout", server.keep_alive_timeout, MOMENT..=24 * HOUR)?;
+        self.period("server.shutdown_timeout", server.shutdown_timeout, Duration::ZERO..=HOUR)?;
+        let text = server.public_url.as_deref();
+        if let Some(url) = text.filter(|url| !is_address(url, true) || url.ends_with('/')) {
+            let message =
+                format!("`{url}` is not http:// or https:// with a host, without a slash at its end");
+            return Err(self.refused("server.public_url", message));
+        }
+        match server.cors_origins.iter().find(|origin| *origin != "*" && !is_address(origin, false)) {
+            Some(origin) => {
+                let message = format!("`{origin}` is neither `*` nor an origin such as https://example.org");
+                Err(self.refused("server.cors_origins", message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn stores(&self, config: &Config) -> Result<(), ConfigError> {
+        // The address of a session store may hold a password, so only its scheme is told.
+        let scheme = config.sessions.url.split(':').next().unwrap_or_default();
+        if config.sessions.url != "sqlite" {
+            return Err(self.refused(
+                "sessions.url",
+                format!("there is no session store `{scheme}`; there is `sqlite`"),
+            ));
+        }
+        if config.storage.scheme.is_empty() {
+            return Err(self.refused("storage.scheme", "it is empty"));
+        }
+        Ok(())
+    }
+
+    fn uploads(&self, uploads: &Uploads) -> Result<(), ConfigError> {
+        self.bytes("uploads.max_chunk_size", uploads.max_chunk_size, 1..=5 * GIB)?;
+        self.bytes("uploads.min_chunk_size", uploads.min_chunk_size, 1..=uploads.max_chunk_size)?;
+        let chunk = uploads.min_chunk_size..=uploads.max_chunk_size;
+        self.bytes("uploads.chunk_size", uploads.chunk_size, chunk)?;
+        self.number("uploads.max_chunks", uploads.max_chunks, 1..=1_000_000)?;
+        self.bytes("uploads.max_length", uploads.max_length, 1..=LONGEST)?;
+        self.bytes("uploads.max_metadata", uploads.max_metadata, 0..=MIB)?;
+        self.number("uploads.max_open", uploads.max_open, 1..=1_000_000_000)?;
+        self.bytes("uploads.quota", uploads.quota.unwrap_or_default(), 0..=LONGEST)?;
+        self.bytes("uploads.roll_bytes", uploads.roll_bytes, 64 * KIB..=5 * GIB)?;
+        self.bytes("uploads.inline_bytes", uploads.inline_bytes, 0..=MIB)?;
+        self.period("uploads.ttl", uploads.ttl, MOMENT..=10 * YEAR)
+    }
+
+    fn background(&self, config: &Config) -> Result<(), ConfigError> {
+        self.number("merge.min_extents", config.merge.min_extents, 2..=1_000_000)?;
+        self.period("merge.interval", config.merge.interval, MOMENT..=YEAR)?;
+        self.bytes("merge.rate", config.merge.rate.unwrap_or(LONGEST), 4 * KIB..=LONGEST)?;
+        self.period("sweep.interval", config.sweep.interval, MOMENT..=YEAR)?;
+        self.period("sweep.grace", config.sweep.grace, Duration::ZERO..=YEAR)?;
+        self.period("sweep.remember", config.sweep.remember, Duration::ZERO..=10 * YEAR)?;
+        self.number("sweep.max_orphan_percent", config.sweep.max_orphan_percent, 0..=100)
+    }
+
+    fn log(&self, config: &Config) -> Result<(), ConfigError> {
+        let level = &config.log.level;
+        let parsed: Result<tracing_subscriber::EnvFilter, _> = level.parse();
+        match parsed {
+            Ok(_) if !level.is_empty() => Ok(()),
+            Ok(_) => Err(self.refused("log.level", "it is empty; `off` is silence")),
+            Err(error) => Err(self.refused("log.level", format!("`{level}`: {error}"))),
+        }
+    }
+
+    fn bytes(&self, key: &str, value: u64, bounds: RangeInclusive<u64>) -> Result<(), ConfigError> {
+        self.within(key, &value, &bounds, |bytes| bytes_text(*bytes))
+    }
+
+    fn period(
+        &self,
+        key: &str,
+        value: Duration,
+        bounds: RangeInclusive<Duration>,
+    ) -> Result<(), ConfigError> {
+        self.within(key, &value, &bounds, |period| humantime::format_duration(*period).to_string())
+    }
+
+    fn number<N: PartialOrd + Display>(
+        &self,
+        key: &str,
+        value: N,
+        bounds: RangeInclusive<N>,
+    ) -> Result<(), ConfigError> {
+        self.within(key, &value, &bounds, N::to_string)
+    }
+
+    fn within<V: PartialOrd>(
+        &self,
+        key: &str,
+        value: &V,
+        bounds: &RangeInclusive<V>,
+        text: impl Fn(&V) -> String,
+    ) -> Result<(), ConfigError> {
+        if bounds.contains(value) {
+            return Ok(());
+        }
+        let (value, least, most) = (text(value), text(bounds.start()), text(bounds.end()));
+        Err(self.refused(key, format!("{value} is not within {least} to {most}")))
+    }
+
+    fn refused(&self, key: &str, message: impl Into<String>) -> ConfigError {
+        let place = self.origins.get(key).cloned().unwrap_or(Origin::Default);
+        ConfigError::Value { place, key: key.to_owned(), message: message.into() }
+    }
+}
+
+/// Whether it is `http://` or `https://` with a host and no query; `path` says whether a path may follow.
+fn is_address(text: &str, path: bool) -> bool {
+    let Ok(uri) = text.parse::<http::Uri>() else { return false };
+    let web = matches!(uri.scheme_str(), Some("http" | "https"));
+    let bare = uri.query().is_none() && (path || (uri.path() == "/" && !text.ends_with('/')));
+    web && bare && uri.host().is_some_and(|host| !host.is_empty())
+}

@@ -1,0 +1,50 @@
+//! What a reload may change while the daemon runs.
+
+use super::{Config, Uploads};
+
+/// What came of reading the configuration again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reloaded {
+    /// What is in force now: what could be changed is changed, everything else as it was.
+    pub config: Config,
+    /// Keys that differ but need a restart, as `section.key`.
+    pub kept: Vec<String>,
+    /// Keys that were changed.
+    pub changed: Vec<String>,
+}
+
+impl Config {
+    /// Takes from `new` what can change while the daemon runs: the limits and habits of uploads (but not their
+    /// durability), merging, sweeping, origins, the time to stop, and the level of the log.
+    pub fn reloaded(&self, new: &Self) -> Reloaded {
+        let mut config = self.clone();
+        config.uploads = Uploads { durability: self.uploads.durability, ..new.uploads.clone() };
+        config.merge = new.merge.clone();
+        config.sweep = new.sweep.clone();
+        config.log.level.clone_from(&new.log.level);
+        config.server.cors_origins.clone_from(&new.server.cors_origins);
+        config.server.shutdown_timeout = new.server.shutdown_timeout;
+        Reloaded { kept: different_keys(&config, new), changed: different_keys(self, &config), config }
+    }
+}
+
+/// Keys whose values differ. Secrets are compared as they are, and never told.
+fn different_keys(one: &Config, other: &Config) -> Vec<String> {
+    let mut keys = Vec::new();
+    if one.storage.options != other.storage.options {
+        keys.push("storage.options".to_owned());
+    }
+    let (Ok(one), Ok(other)) = (toml::Table::try_from(one), toml::Table::try_from(other)) else {
+        return keys;
+    };
+    for (section, values) in &one {
+        let (Some(values), Some(others)) = (values.as_table(), other.get(section).and_then(|v| v.as_table()))
+        else {
+            continue;
+        };
+        let differing =
+            values.iter().filter(|(key, value)| others.get(*key) != Some(value) && *key != "options");
+        keys.extend(differing.map(|(key, _)| format!("{section}.{key}")));
+    }
+    keys
+}

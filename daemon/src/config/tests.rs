@@ -1,0 +1,300 @@
+//! The configuration, layer by layer.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+
+use super::*;
+
+/// A configuration from a file with this text, these variables and these flags; the file's own path.
+fn read(text: &str, variables: &[(&str, &str)], flags: &[&str]) -> (Result<Config, ConfigError>, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cairn.toml");
+    std::fs::write(&path, text).unwrap();
+    let arguments = ["cairnd", "--config", path.to_str().unwrap()].into_iter().chain(flags.iter().copied());
+    let flags = Flags::try_parse_from(arguments).unwrap();
+    let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    (Sources::new(&flags, variables).read(), path)
+}
+
+/// What is said of a file that is refused, without the folder in front of its name.
+fn refusal(text: &str) -> String {
+    let (answer, path) = read(text, &[], &[]);
+    said(&answer.unwrap_err(), &path)
+}
+
+fn said(error: &ConfigError, path: &Path) -> String {
+    error.to_string().replace(&format!("{}/", path.parent().unwrap().display()), "")
+}
+
+fn refused_variable(name: &str, value: &str) -> String {
+    let (answer, path) = read("", &[(name, value)], &[]);
+    said(&answer.unwrap_err(), &path)
+}
+
+#[test]
+fn the_example_is_the_default() {
+    assert_eq!(read(EXAMPLE, &[], &[]).0.unwrap(), Config::default());
+}
+
+#[test]
+fn the_example_names_every_key() {
+    let keys = |table: toml::Table| -> Vec<String> {
+        let inner = |(section, values): (String, toml::Value)| {
+            let keys: Vec<_> =
+                values.as_table().unwrap().keys().map(|key| format!("{section}.{key}")).collect();
+            keys
+        };
+        table.into_iter().flat_map(inner).collect()
+    };
+    assert_eq!(keys(EXAMPLE.parse().unwrap()), keys(toml::Table::try_from(Config::default()).unwrap()));
+}
+
+#[test]
+fn the_policy_by_default_is_the_default_policy() {
+    assert_eq!(Config::default().policy(), cairn_engine::Policy::default());
+}
+
+#[test]
+fn nothing_at_all_is_a_configuration() {
+    let config = Sources::new(&Flags::default(), []).read().unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!(config.admin_socket(), Path::new("./cairn-data/admin.sock"));
+    assert_eq!(config.catalog_path(), Path::new("./cairn-data/catalog.sqlite"));
+    assert_eq!(config.sessions_path(), Path::new("./cairn-data/sessions.sqlite"));
+    assert_eq!(config.objects_root(), Path::new("./cairn-data/objects"));
+}
+
+#[test]
+fn flags_win_over_variables_and_variables_over_the_file() {
+    let file = "[server]\nlisten = \"127.0.0.1:1\"\n[uploads]\nttl = \"1h\"\nmax_open = 7\n";
+    let variables = [("CAIRN__SERVER__LISTEN", "127.0.0.1:2"), ("CAIRN__UPLOADS__TTL", "2h"), ("OTHER", "x")];
+    let config = read(file, &variables, &["--listen", "127.0.0.1:3", "--data-dir", "/d"]).0.unwrap();
+    assert_eq!(config.server.listen, "127.0.0.1:3".parse().unwrap());
+    assert_eq!(config.server.data_dir, Path::new("/d"));
+    assert_eq!(config.uploads.ttl, Duration::from_secs(7200));
+    assert_eq!(config.uploads.max_open, 7);
+}
+
+#[test]
+fn variables_take_the_kind_of_their_key() {
+    let variables = [
+        ("CAIRN__AUTH__INSECURE", "true"),
+        ("CAIRN__UPLOADS__MAX_CHUNKS", "12"),
+        ("CAIRN__UPLOADS__QUOTA", "1GiB"),
+        ("CAIRN__UPLOADS__DIGESTS", "sha1, sha256"),
+        ("CAIRN__SERVER__CORS_ORIGINS", "https://a.example,http://b.example:81"),
+        ("CAIRN__STORAGE__OPTIONS__ROOT", "/bytes"),
+    ];
+    let config = read("", &variables, &[]).0.unwrap();
+    assert!(config.auth.insecure);
+    assert_eq!(config.uploads.max_chunks, 12);
+    assert_eq!(config.uploads.quota, Some(1 << 30));
+    assert_eq!(config.uploads.digests, [cairn_engine::Algorithm::Sha1, cairn_engine::Algorithm::Sha256]);
+    assert_eq!(config.server.cors_origins, ["https://a.example", "http://b.example:81"]);
+    assert_eq!(config.storage.options.find("root"), Some("/bytes"));
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place_and_the_nearest_one() {
+    let cases = [
+        (
+            "[uploads]\n  tll = \"1h\"\n",
+            "cairn.toml:2:3: there is no key `uploads.tll`; is `uploads.ttl` meant?",
+        ),
+        ("[upload]\nttl = \"1h\"\n", "cairn.toml:1:2: there is no key `upload`; is `uploads` meant?"),
+        ("[server]\nttl = \"1h\"\n", "cairn.toml:2:1: there is no key `server.ttl`; is `uploads.ttl` meant?"),
+        ("\n\nlisten = \"a\"\n", "cairn.toml:3:1: there is no key `listen`; is `server.listen` meant?"),
+        ("zzzz = 1\n", "cairn.toml:1:1: there is no key `zzzz`"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(refusal(text), expected);
+    }
+}
+
+#[test]
+fn an_unknown_variable_is_refused_by_its_name() {
+    assert_eq!(
+        refused_variable("CAIRN__UPLOADS__TLL", "1h"),
+        "CAIRN__UPLOADS__TLL: there is no key `uploads.tll`; is `uploads.ttl` meant?"
+    );
+    assert_eq!(
+        refused_variable("CAIRN__UPLOADS", "1h"),
+        "CAIRN__UPLOADS: uploads: it is a section: write CAIRN__UPLOADS__KEY"
+    );
+    assert_eq!(
+        refused_variable("CAIRN__TTL", "1h"),
+        "CAIRN__TTL: there is no key `ttl`; is `uploads.ttl` meant?"
+    );
+    assert_eq!(
+        refused_variable("CAIRN__UPLOADS__MAX_CHUNKS", "many"),
+        "CAIRN__UPLOADS__MAX_CHUNKS: uploads.max_chunks: it is a whole number"
+    );
+}
+
+#[test]
+fn what_is_no_toml_is_refused_with_its_place() {
+    assert!(
+        refusal("[server]\nlisten = \n").starts_with("cairn.toml:2:10: "),
+        "{}",
+        refusal("[server]\nlisten = \n")
+    );
+}
+
+#[test]
+fn values_of_the_wrong_kind_are_refused_with_the_facts() {
+    let cases = [
+        ("[uploads]\nttl = 5\n", "cairn.toml:2:1: uploads.ttl: invalid type: integer `5`, expected a string"),
+        (
+            "[uploads]\nttl = \"soon\"\n",
+            "cairn.toml:2:1: uploads.ttl: `soon` is not a duration such as \"90s\" or \"24h\": expected number at 0",
+        ),
+        (
+            "[uploads]\nchunk_size = \"-5MiB\"\n",
+            "cairn.toml:2:1: uploads.chunk_size: `-5MiB` is not a count of bytes such as \"5MiB\" or \"5242880\"",
+        ),
+        (
+            "[uploads]\ninstant = \"proof\"\n",
+            "cairn.toml:2:1: uploads.instant: unknown variant `proof`, expected one of `off`, `own`, `trusting`",
+        ),
+        (
+            "[server]\nadmin_socket_mode = \"rw\"\n",
+            "cairn.toml:2:1: server.admin_socket_mode: `rw` is not a file mode of octal digits, \"0000\" to \"0777\"",
+        ),
+        (
+            "[uploads]\ndigests = [\"md5\"]\n",
+            "cairn.toml:2:1: uploads.digests: `md5` is none of blake3, sha1, sha256",
+        ),
+        ("server = 1\n", "cairn.toml:1:1: server: it is a section: write [server]"),
+        ("[uploads]\nmax_chunks = 1.5\n", "cairn.toml:2:14: uploads.max_chunks: a float is no value of it"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(refusal(text), expected);
+    }
+}
+
+#[test]
+fn values_out_of_bounds_are_refused_with_the_bounds() {
+    let cases = [
+        ("[uploads]\nchunk_size = \"65MiB\"\n", "uploads.chunk_size: 65MiB is not within 1B to 64MiB"),
+        ("[uploads]\nchunk_size = 0\n", "uploads.chunk_size: 0B is not within 1B to 64MiB"),
+        ("[uploads]\nmax_chunks = 0\n", "uploads.max_chunks: 0 is not within 1 to 1000000"),
+        (
+            "[uploads]\nmax_length = \"99EiB\"\n",
+            "uploads.max_length: 18446744073709551615B is not within 1B to 4EiB",
+        ),
+        ("[merge]\nmin_extents = 1\n", "merge.min_extents: 1 is not within 2 to 1000000"),
+        ("[sweep]\nmax_orphan_percent = 101\n", "sweep.max_orphan_percent: 101 is not within 0 to 100"),
+        (
+            "[server]\nmax_header_bytes = \"1KiB\"\n",
+            "server.max_header_bytes: 1KiB is not within 8KiB to 1MiB",
+        ),
+        ("[server]\nheader_timeout = \"0s\"\n", "server.header_timeout: 0s is not within 10ms to 1h"),
+        (
+            "[server]\npublic_url = \"example.org\"\n",
+            "server.public_url: `example.org` is not http:// or https:// with a host, without a slash at its end",
+        ),
+        (
+            "[server]\ncors_origins = [\"https://a.example/\"]\n",
+            "server.cors_origins: `https://a.example/` is neither `*` nor an origin such as https://example.org",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(refusal(text), format!("cairn.toml:2:1: {expected}"));
+    }
+}
+
+#[test]
+fn the_password_of_a_session_store_is_not_told() {
+    let said = refusal("[sessions]\nurl = \"redis://user:hunter2@host\"\n");
+    assert_eq!(said, "cairn.toml:2:1: sessions.url: there is no session store `redis`; there is `sqlite`");
+}
+
+#[test]
+fn an_address_that_others_reach_is_refused_unless_the_operator_insists() {
+    for address in ["0.0.0.0:80", "[::]:80", "192.0.2.7:80"] {
+        let said = refusal(&format!("[server]\nlisten = \"{address}\"\n"));
+        assert!(said.starts_with(&format!("{address} can be reached from other machines")), "{said}");
+        assert!(said.contains("auth.insecure = true"), "{said}");
+        let (config, _) =
+            read(&format!("[server]\nlisten = \"{address}\"\n[auth]\ninsecure = true\n"), &[], &[]);
+        assert_eq!(config.unwrap().server.listen, address.parse().unwrap());
+    }
+    for address in ["127.0.0.1:80", "[::1]:80", "127.3.2.1:80", "[::ffff:127.0.0.1]:80"] {
+        assert!(read(&format!("[server]\nlisten = \"{address}\"\n"), &[], &[]).0.is_ok(), "{address}");
+    }
+}
+
+#[test]
+fn what_is_printed_reads_back_as_the_same() {
+    let file = "[server]\npublic_url = \"https://a.example\"\nmax_connections = 5\n[uploads]\nquota = \"1500B\"\n\
+                ttl = \"36h 1ms\"\ndigests = [\"sha1\"]\n[storage]\nplacement = \"objects\"\noptions = { root = \"/x\" }\n\
+                [log]\nformat = \"json\"\n";
+    let config = read(file, &[], &[]).0.unwrap();
+    assert_eq!(read(&config.print().unwrap(), &[], &[]).0.unwrap(), config);
+}
+
+#[test]
+fn no_print_shows_a_secret() {
+    let file = "[storage.options]\nsecret_access_key = \"hunter2\"\naccess_key_id = \"me\"\n\
+                endpoint = \"https://u:hunter2@s3.example/x\"\n";
+    let config = read(file, &[("CAIRN__STORAGE__OPTIONS__SESSION_TOKEN", "hunter2")], &[]).0.unwrap();
+    for print in [config.print().unwrap(), format!("{config:?}"), format!("{config:#?}")] {
+        assert!(!print.contains("hunter2"), "{print}");
+        assert!(print.contains("(hidden)@s3.example/x") && print.contains("access_key_id"), "{print}");
+    }
+    assert_eq!(config.storage.options.reveal()["secret_access_key"], "hunter2");
+    assert_eq!(config.storage.options.reveal()["session_token"], "hunter2");
+}
+
+#[test]
+fn a_secret_comes_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::write(&path, "hunter2\n").unwrap();
+    let file = format!("[storage.options]\nsecret_access_key_file = {:?}\n", path.to_str().unwrap());
+    let config = read(&file, &[], &[]).0.unwrap();
+    assert_eq!(
+        config.storage.options.reveal().iter().collect::<Vec<_>>(),
+        [(&"secret_access_key".to_owned(), &"hunter2".to_owned())]
+    );
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(
+        read(&file, &[], &[]).0.unwrap_err().to_string(),
+        format!("{} cannot be read", path.display())
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_refused_by_its_name() {
+    let flags = Flags { config: Some(PathBuf::from("/nowhere/cairn.toml")), ..Flags::default() };
+    let error = Sources::new(&flags, []).read().unwrap_err();
+    assert_eq!(error.to_string(), "/nowhere/cairn.toml cannot be read");
+}
+
+#[test]
+fn a_reload_takes_what_can_change_and_names_the_rest() {
+    let old = Config::default();
+    let mut new = old.clone();
+    new.uploads.ttl = Duration::from_secs(5);
+    new.uploads.durability = Durability::Complete;
+    new.log.level = "debug".to_owned();
+    new.server.listen = "127.0.0.1:9".parse().unwrap();
+    new.storage.scheme = "memory".to_owned();
+    let reloaded = old.reloaded(&new);
+    assert_eq!(reloaded.changed, ["log.level", "uploads.ttl"]);
+    assert_eq!(reloaded.kept, ["server.listen", "storage.scheme", "uploads.durability"]);
+    assert_eq!(reloaded.config.uploads.ttl, Duration::from_secs(5));
+    assert_eq!(reloaded.config.uploads.durability, Durability::Chunk);
+    assert_eq!(reloaded.config.server.listen, old.server.listen);
+}
+
+#[test]
+fn a_changed_secret_is_noticed_and_not_told() {
+    let with = |secret: &str| {
+        read(&format!("[storage.options]\nsecret_access_key = \"{secret}\"\n"), &[], &[]).0.unwrap()
+    };
+    assert_eq!(with("a").reloaded(&with("b")).kept, ["storage.options"]);
+}

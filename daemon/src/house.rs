@@ -1,0 +1,83 @@
+//! What every door of the daemon shares: the engine, the configuration in force, the supervisor, the counters.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use cairn_engine::engine::{Errand, Errands};
+use cairn_engine::{Engine, Timestamp};
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::supervisor::Supervisor;
+
+/// One running daemon.
+pub struct House {
+    /// Every operation.
+    pub engine: Arc<Engine>,
+    /// Runs work and knows what is running.
+    pub supervisor: Supervisor,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// When the daemon started.
+    pub started_at: Timestamp,
+    config: RwLock<Arc<Config>>,
+    ready: AtomicBool,
+}
+
+impl House {
+    /// A house around an engine. It is not ready before [`set_ready`](Self::set_ready) says so.
+    pub fn new(engine: Engine, config: Config, supervisor: Supervisor, metrics: Arc<Metrics>) -> Self {
+        Self {
+            started_at: engine.now(),
+            engine: Arc::new(engine),
+            supervisor,
+            metrics,
+            config: RwLock::new(Arc::new(config)),
+            ready: AtomicBool::new(false),
+        }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another configuration in force, and its limits and habits with it.
+    pub fn set_config(&self, config: Config) {
+        self.engine.set_policy(config.policy());
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// Whether everything is open and nobody has asked to stop. It says nothing about stores that went away later.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire) && !self.supervisor.stopping().is_cancelled()
+    }
+
+    /// Everything is open.
+    pub fn set_ready(&self) {
+        self.ready.store(true, Ordering::Release);
+    }
+
+    /// The counters as text. What the stores hold is asked for now; of a store that does not answer, the last figures
+    /// stay.
+    pub async fn scrape(&self) -> String {
+        self.metrics.set_running_bodies(self.engine.running_uploads());
+        match self.engine.count_uploads().await {
+            Ok(counts) => self.metrics.set_uploads(&counts),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "uploads cannot be counted")
+            }
+        }
+        match self.engine.totals().await {
+            Ok(totals) => self.metrics.set_totals(&totals),
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "files cannot be counted"),
+        }
+        self.metrics.render()
+    }
+}
+
+impl Errands for Supervisor {
+    fn start(&self, name: &'static str, work: Errand) {
+        Self::start(self, name, work);
+    }
+}
