@@ -26,13 +26,10 @@ impl Database {
         schema: &Schema,
         prepare: impl FnOnce(&Connection) -> rusqlite::Result<()>,
     ) -> Result<Self, OpenError> {
-        let system = |source: Box<dyn std::error::Error + Send + Sync>| OpenError::System {
-            path: path.to_owned(),
-            source,
-        };
         let connection = open::writer(path, schema)?;
-        prepare(&connection).map_err(|source| system(Box::new(source)))?;
-        let writer = Writer::start(connection, schema.store).map_err(|source| system(Box::new(source)))?;
+        prepare(&connection).map_err(|source| OpenError::of(path, source))?;
+        let writer = Writer::start(connection, schema.store)
+            .map_err(|source| OpenError::System { path: path.to_owned(), source: Box::new(source) })?;
         Ok(Self { store, readers: Readers::of(path), writer })
     }
 

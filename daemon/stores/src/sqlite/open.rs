@@ -109,7 +109,16 @@ impl OpenError {
         }
     }
 
-    fn of(path: &Path, source: rusqlite::Error) -> Self {
+    fn of_migration(path: &Path, source: rusqlite_migration::Error) -> Self {
+        match source {
+            rusqlite_migration::Error::RusqliteError { err, .. } if failure_of(&err) == Failure::Corrupt => {
+                Self::Corrupt { path: path.to_owned(), source: err }
+            }
+            source => Self::Migration { path: path.to_owned(), source },
+        }
+    }
+
+    pub(super) fn of(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match source.sqlite_error_code() {
             Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly) => {
@@ -149,7 +158,7 @@ pub(super) fn writer(path: &Path, schema: &Schema) -> Result<Connection, OpenErr
     connection.pragma_update(None, "application_id", schema.application_id).map_err(error)?;
     Migrations::from_slice(schema.steps)
         .to_latest(&mut connection)
-        .map_err(|source| OpenError::Migration { path: path.to_owned(), source })?;
+        .map_err(|source| OpenError::of_migration(path, source))?;
     let synced = sync_directory(path);
     synced.map_err(|source| OpenError::System { path: path.to_owned(), source: Box::new(source) })?;
     Ok(connection)
