@@ -1,17 +1,19 @@
-//! What is true of this way of writing alone; and the suite.
+//! The suite, under both durabilities; and what is true of this way of writing alone.
 
-use std::sync::Arc;
+mod full;
+mod lasting;
+
+use std::path::Path;
 
 use cairn_engine::testing::object_suite::Subject;
-use tempfile::TempDir;
 
 use super::super::{Durability, ObjectsConfig, open};
 
-fn config(directory: &TempDir, durability: Durability) -> ObjectsConfig {
+fn config(directory: &Path, durability: Durability) -> ObjectsConfig {
     ObjectsConfig {
         scheme: "fs".to_owned(),
         options: std::collections::BTreeMap::new(),
-        default_root: directory.path().join("objects"),
+        default_root: directory.join("objects"),
         placement: None,
         durability,
     }
@@ -19,12 +21,12 @@ fn config(directory: &TempDir, durability: Durability) -> ObjectsConfig {
 
 fn subject(durability: Durability) -> Subject {
     let directory = tempfile::tempdir().unwrap();
-    let config = config(&directory, durability);
+    let config = config(directory.path(), durability);
     let reopen = config.clone();
     Subject {
         store: open(&config).unwrap(),
         reopen: Box::new(move || open(&reopen).unwrap()),
-        keep: Box::new(Arc::new(directory)),
+        keep: Box::new(directory),
     }
 }
 
