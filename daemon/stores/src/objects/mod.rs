@@ -111,6 +111,8 @@ fn open_in_place(config: &ObjectsConfig) -> Result<Arc<dyn ObjectStore>, OpenErr
     let root = root_of(config);
     let directory = |source| OpenError::Directory { root: root.clone(), source };
     let absolute = std::path::absolute(&root).map_err(directory)?;
+    // Before OpenDAL makes it, which would not sync its name and not say what is wrong with it.
+    local::directories::prepare(&absolute, &[], &local::disk::Disk::default()).map_err(directory)?;
     let operator = operator(config, [("root".to_owned(), text_of(&absolute))])?;
     let store = InPlace::open(&absolute, operator, config.durability).map_err(directory)?;
     Ok(Arc::new(store))

@@ -71,7 +71,7 @@ async fn torn_receipt_is_passed_over_and_the_next_one_goes_in_its_place() {
         std::fs::OpenOptions::new().write(true).open(bench.path(&ObjectKey::receipts(upload()))).unwrap();
     log.set_len(torn as u64).unwrap();
     bench.reopen();
-    assert_eq!(bench.surveyed().await, [first.clone()]);
+    assert_eq!(bench.surveyed().await, std::slice::from_ref(&first));
 
     let third = store_stretch(&*bench.store, &place(1000, 1000, true, 3), &bytes).await;
     assert_eq!(third.extent.object, ObjectKey::data(upload()), "the torn stretch is free again");
