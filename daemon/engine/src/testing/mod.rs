@@ -1,6 +1,7 @@
 //! The engine's own bench: memory adapters, a fault adapter, and the contract suites.
 
 pub mod bench;
+mod catalog_blob_rules;
 mod catalog_file_rules;
 pub mod catalog_suite;
 mod catalog_words;
@@ -10,5 +11,7 @@ pub mod memory_objects;
 pub mod memory_sessions;
 pub mod object_suite;
 pub mod oracle;
+mod session_record_rules;
 pub mod session_suite;
+mod session_words;
 pub mod world;
