@@ -95,7 +95,7 @@ impl Engine {
         let held = self.belonging(how).await?;
         let policy = self.policy();
         let now = self.now();
-        let (objects, suspects) = self.suspects_of_sweep(now, &policy).await?;
+        let (objects, suspects) = self.suspects_of_sweep(now, &policy, how).await?;
         let keys: Vec<ObjectKey> = suspects.iter().map(|listed| listed.object.clone()).collect();
         let mut orphans = Vec::new();
         for keys in keys.chunks(BATCH) {
@@ -128,6 +128,7 @@ impl Engine {
         &self,
         now: Timestamp,
         policy: &Policy,
+        how: Sweeping,
     ) -> Result<(usize, Vec<ListedObject>), Refusal> {
         let old = now.before(policy.grace);
         let mut listing = self.ground.objects.list().await?;
@@ -140,7 +141,7 @@ impl Engine {
             }
             objects += 1;
             let young = listed.modified_at.is_some_and(|modified| modified > old);
-            if !young && !self.is_accounted_for(&listed.object, &mut uploads).await? {
+            if !young && !self.is_accounted_for(&listed.object, &mut uploads, how).await? {
                 suspects.push(listed);
             }
         }
@@ -152,6 +153,7 @@ impl Engine {
         &self,
         object: &ObjectKey,
         uploads: &mut KnownUploads,
+        how: Sweeping,
     ) -> Result<bool, Refusal> {
         let Some(id) = object.upload() else { return Ok(false) };
         if self.running.has(id) {
@@ -159,7 +161,7 @@ impl Engine {
         }
         let known = match uploads.of.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(self.known_upload(id).await?),
+            Entry::Vacant(place) => place.insert(self.known_upload(id, how).await?),
         };
         Ok(match known {
             Known::Session { objects } => object.stretch_offset().is_none() || objects.contains(object),
@@ -169,12 +171,14 @@ impl Engine {
 
     /// What is known of an upload in whose folder an object lies. A session that was lost is rebuilt here, so that it
     /// ends in its own time like any other.
-    async fn known_upload(&self, id: UploadId) -> Result<Known, Refusal> {
+    async fn known_upload(&self, id: UploadId, how: Sweeping) -> Result<Known, Refusal> {
         let mut session = self.ground.sessions.load(id, View::All).await?;
-        if session.is_none()
-            && self.ground.catalog.origin(id).await?.is_none()
-            && self.rebuild(id).await?.is_some()
-        {
+        if session.is_none() && self.ground.catalog.origin(id).await?.is_some() {
+            // It is complete. Without its manifest it stays so, even when the catalog forgets which file it became.
+            if !how.dry_run {
+                self.ground.objects.renounce(id).await?;
+            }
+        } else if session.is_none() && self.rebuild(id).await?.is_some() {
             session = self.ground.sessions.load(id, View::All).await?;
         }
         Ok(match session {
