@@ -1,6 +1,6 @@
 //! Who is asking. With `[auth] mode = "none"` the caller is who they say they are.
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use cairn_engine::{Caller, Owner};
 use http::Uri;
@@ -59,9 +59,9 @@ impl IntoResponse for BadUser {
     }
 }
 
-/// Every parameter of the query, in order; none if the query is not one.
+/// Every parameter of the query, in order.
 pub(crate) fn parameters(uri: &Uri) -> Vec<(String, String)> {
-    Query::try_from_uri(uri).map(|Query(all)| all).unwrap_or_default()
+    form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect()
 }
 
 /// The first parameter of that name.

@@ -25,6 +25,8 @@ pub struct Limits {
     pub max_json_bytes: usize,
     /// Origins whose pages may call; `*` is any.
     pub cors_origins: Vec<String>,
+    /// The address under which clients reach the daemon, without a slash at its end.
+    pub public_url: Option<String>,
 }
 
 impl Default for Limits {
@@ -37,6 +39,7 @@ impl Default for Limits {
             max_connections: 10_000,
             max_json_bytes: 256 << 10,
             cors_origins: Vec::new(),
+            public_url: None,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod body;
 mod caller;
+mod compat;
 mod content;
 mod cors;
 mod digests;
@@ -27,6 +28,7 @@ use http::StatusCode;
 pub use self::door::{Door, Limits};
 pub use self::serve::{Listener, serve, serve_router};
 
+use self::compat::{files as course_files, uploads as course};
 use self::native::{account, files, uploads};
 use self::problem::Problem;
 
@@ -50,6 +52,18 @@ pub fn routes(door: Door) -> Router {
             "/v1/files/{*path}",
             get(files::get).put(files::put).post(files::rename_or_copy).delete(files::remove),
         )
+        .route("/file/mpupload/init", post(course::init))
+        .route("/file/mpupload/uppart", post(course::uppart))
+        .route("/file/mpupload/complete", post(course::complete))
+        .route("/file/mpupload/status", get(course::status).post(course::status))
+        .route("/file/mpupload/cancel", post(course::cancel))
+        .route("/file/fastupload", post(course_files::fastupload))
+        .route("/file/query", get(course_files::query).post(course_files::query))
+        .route("/file/meta", get(course_files::meta).post(course_files::meta))
+        .route("/file/update", post(course_files::update))
+        .route("/file/delete", post(course_files::delete).delete(course_files::delete))
+        .route("/file/download", get(course_files::download).post(course_files::download))
+        .route("/file/downloadurl", post(course_files::downloadurl))
         .fallback(no_route)
         .layer(from_fn_with_state(door.clone(), linger::linger))
         .layer(from_fn_with_state(door.clone(), front::front));

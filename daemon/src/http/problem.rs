@@ -20,7 +20,8 @@ use tracing::Instrument;
 use super::request_id::{RequestId, X_REQUEST_ID};
 
 /// The one sentence that a 5xx tells.
-const OUR_FAULT: &str = "The server could not do this. Its log has the cause under the request id.";
+pub(crate) const OUR_FAULT: &str =
+    "The server could not do this. Its log has the cause under the request id.";
 
 /// Why a request was refused, as the client will read it.
 #[derive(Debug)]

@@ -11,6 +11,7 @@
 //! | `prefix` | SHA-1 and SHA-256 along the contiguous prefix |
 //! | `complete` | from a set of extents to a blob and a file |
 //! | `session` | an upload's record, found or rebuilt; its status; abort and purge |
+//! | `resume` | an open upload found by its content or id |
 //! | `files` | names, reading, accounts |
 //! | `blobs` | merging and verifying |
 //! | `sweep` | removing what nothing needs any more |
@@ -22,6 +23,7 @@ mod files;
 mod flow;
 mod prefix;
 mod receive;
+mod resume;
 mod running;
 mod session;
 mod sweep;

@@ -1,0 +1,84 @@
+//! The envelope of every answer: `{"code", "msg", "data"}`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::{HeaderValue, RETRY_AFTER};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::http::problem::Cause;
+
+/// The content is not there, or not for the asking: upload it.
+pub(crate) const UPLOAD_IT: i32 = -1;
+/// A parameter is missing or is none.
+pub(crate) const BAD_PARAMETER: i32 = -2;
+/// A parameter contradicts what the upload was begun with.
+pub(crate) const CONTRADICTION: i32 = -10;
+
+/// Code 0.
+pub(crate) fn done(data: impl Serialize) -> Response {
+    told(StatusCode::OK, 0, "OK", &json!(data))
+}
+
+/// An answer that is neither done nor a fault.
+pub(crate) fn answer(code: i32, message: &str) -> Response {
+    told(StatusCode::OK, code, message, &Value::Null)
+}
+
+fn told(status: StatusCode, code: i32, message: &str, data: &Value) -> Response {
+    (status, Json(json!({ "code": code, "msg": message, "data": data }))).into_response()
+}
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// Whose fault it is.
+    pub(crate) status: StatusCode,
+    /// Negative.
+    pub(crate) code: i32,
+    /// A sentence.
+    pub(crate) message: String,
+    /// The facts.
+    pub(crate) data: Value,
+    /// What is behind it; for the log only.
+    pub(crate) cause: Option<Cause>,
+}
+
+impl Fault {
+    /// A fault of the client.
+    pub(crate) fn new(status: StatusCode, code: i32, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), data: Value::Null, cause: None }
+    }
+
+    /// A parameter is missing or is none.
+    pub(crate) fn parameter(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, BAD_PARAMETER, message)
+    }
+
+    /// A parameter contradicts what the upload was begun with.
+    pub(crate) fn contradiction(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, CONTRADICTION, message)
+    }
+
+    /// What is behind it.
+    pub(crate) fn because(mut self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.cause = Some(Cause(Arc::new(cause)));
+        self
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let mut response = told(self.status, self.code, &self.message, &self.data);
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(cause);
+        }
+        response
+    }
+}
