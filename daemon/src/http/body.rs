@@ -73,7 +73,7 @@ async fn next_bytes(body: &mut BodyDataStream, idle: Duration) -> Option<Result<
 /// # Errors
 /// It is longer than is allowed, breaks off or stalls.
 pub(crate) async fn small(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
-    let limit = limits.max_json_bytes as u64;
+    let limit = limits.max_json_bytes;
     let refuse = |error| Refusal::Body { error, kept: 0 };
     if content_length(headers).is_some_and(|length| length > limit) {
         return Err(refuse(BodyError::TooLong { limit }));

@@ -1,61 +1,57 @@
-//! What every protocol stands on: the engine, the supervisor, and the limits of requests.
+//! What every protocol stands on: the house, and the limits of requests that are in force.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cairn_engine::engine::Incoming;
 use cairn_engine::{Engine, Refusal};
+use futures_util::{StreamExt, TryStreamExt};
 
-use crate::supervisor::Supervisor;
+use crate::config::Server;
+use crate::house::House;
 
-/// Limits of requests and connections, all from configuration.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// How long the head of a request may take.
-    pub header_read_timeout: Duration,
+/// Limits of one request, as they are in force when it comes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
     /// How long a body may be silent before it has stalled.
-    pub body_idle_timeout: Duration,
-    /// How long an HTTP/2 connection may leave a ping unanswered.
-    pub keep_alive_timeout: Duration,
-    /// Bytes of all fields of a request's head together.
-    pub max_header_bytes: usize,
-    /// Connections at once; more wait to be accepted.
-    pub max_connections: usize,
+    pub(crate) body_idle_timeout: Duration,
     /// Bytes of a JSON or form body.
-    pub max_json_bytes: usize,
-    /// Origins whose pages may call; `*` is any.
-    pub cors_origins: Vec<String>,
-    /// The address under which clients reach the daemon, without a slash at its end.
-    pub public_url: Option<String>,
+    pub(crate) max_json_bytes: u64,
+}
+
+impl From<&Server> for Limits {
+    fn from(server: &Server) -> Self {
+        Self { body_idle_timeout: server.body_idle_timeout, max_json_bytes: server.max_json_bytes }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            header_read_timeout: Duration::from_secs(15),
-            body_idle_timeout: Duration::from_secs(60),
-            keep_alive_timeout: Duration::from_secs(75),
-            max_header_bytes: 32 << 10,
-            max_connections: 10_000,
-            max_json_bytes: 256 << 10,
-            cors_origins: Vec::new(),
-            public_url: None,
-        }
+        Self::from(&Server::default())
     }
 }
 
 /// What every protocol stands on. Clones share it.
 #[derive(Clone)]
-pub struct Door {
+pub(crate) struct Door {
     /// The rules.
-    pub engine: Engine,
-    /// Runs every operation to its end.
-    pub supervisor: Supervisor,
-    /// The limits of requests.
-    pub limits: Arc<Limits>,
+    pub(crate) engine: Arc<Engine>,
+    /// Everything else that the daemon shares.
+    pub(crate) house: Arc<House>,
 }
 
 impl Door {
+    /// The door of a house.
+    pub(crate) fn new(house: Arc<House>) -> Self {
+        Self { engine: Arc::clone(&house.engine), house }
+    }
+
+    /// The limits in force.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits::from(&self.house.config().server)
+    }
+
     /// Runs an operation of the engine to its end, whatever becomes of the connection that asked for it.
     ///
     /// # Errors
@@ -65,6 +61,13 @@ impl Door {
         name: &'static str,
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     ) -> Result<T, Refusal> {
-        self.supervisor.run(name, work).await.unwrap_or(Err(Refusal::Interrupted))
+        self.house.supervisor.run(name, work).await.unwrap_or(Err(Refusal::Interrupted))
+    }
+
+    /// The same body, its bytes counted as they come.
+    pub(crate) fn counted(&self, incoming: Incoming) -> Incoming {
+        let metrics = Arc::clone(&self.house.metrics);
+        let body = incoming.body.inspect_ok(move |bytes| metrics.received(bytes.len() as u64)).boxed();
+        Incoming { body, ..incoming }
     }
 }

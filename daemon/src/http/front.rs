@@ -14,27 +14,28 @@ use super::problem::Problem;
 /// The layer.
 pub(crate) async fn front(State(door): State<Door>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    if let Err(problem) = check(&parts, door.limits.max_header_bytes) {
+    if let Err(problem) = check(&parts, door.house.config().server.max_header_bytes) {
         return problem.header(header::CONNECTION, HeaderValue::from_static("close")).into_response();
     }
     next.run(Request::from_parts(parts, body)).await
 }
 
-fn check(head: &Parts, max_header_bytes: usize) -> Result<(), Problem> {
+fn check(head: &Parts, max_header_bytes: u64) -> Result<(), Problem> {
     check_size(&head.headers, max_header_bytes)?;
     check_host(head)?;
     check_framing(&head.headers)?;
     check_encoding(head)
 }
 
-fn check_size(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
+fn check_size(headers: &HeaderMap, limit: u64) -> Result<(), Problem> {
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let bytes = bytes as u64;
     if bytes <= limit {
         return Ok(());
     }
     Err(Problem::plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
         .detail(format!("the fields have {bytes} bytes; {limit} are allowed"))
-        .fact("limit", limit as u64))
+        .fact("limit", limit))
 }
 
 /// Exactly one host: the `Host` field, or the authority of HTTP/2. HTTP/1.0 may have none.

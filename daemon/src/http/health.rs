@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use cairn_engine::Refusal;
 use http::StatusCode;
-use http::header::{HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde_json::{Map, Value, json};
 
 use super::door::Door;
@@ -18,6 +18,11 @@ pub(crate) async fn healthz() -> Json<Value> {
 
 /// `GET /readyz`: every store answers, or 503 that names which do not.
 pub(crate) async fn readyz(State(door): State<Door>) -> Response {
+    if !door.house.is_ready() {
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "Starting or stopping")
+            .header(RETRY_AFTER, HeaderValue::from_static("5"))
+            .into_response();
+    }
     let engine = door.engine.clone();
     let checks = match door.run("check", async move { Ok::<_, Refusal>(engine.check().await) }).await {
         Ok(checks) => checks,
@@ -38,4 +43,12 @@ pub(crate) async fn readyz(State(door): State<Door>) -> Response {
         .header(RETRY_AFTER, HeaderValue::from_static("5"))
         .because(error)
         .into_response()
+}
+
+/// `GET /metrics`: the counters in the text format of OpenMetrics.
+pub(crate) async fn metrics(State(door): State<Door>) -> Result<Response, Problem> {
+    let house = door.house.clone();
+    let text = door.run("scrape", async move { Ok::<_, Refusal>(house.scrape().await) }).await?;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static(content_type))], text).into_response())
 }

@@ -36,7 +36,7 @@ pub(crate) async fn linger(State(door): State<Door>, request: Request, next: Nex
     let lent = Lent { body: Some(body), wanted, hand_back: Some(hand_back) };
     let response = next.run(Request::from_parts(parts, Body::new(lent))).await;
     if let Ok(body) = left.try_recv() {
-        door.supervisor.start("linger", async move {
+        door.house.supervisor.start("linger", async move {
             let _ = tokio::time::timeout(LINGER, drain(body)).await;
         });
     }

@@ -12,35 +12,40 @@ mod digests;
 mod door;
 mod front;
 mod health;
+mod held;
 mod linger;
+mod measure;
 mod native;
 mod numbers;
-mod opening;
+mod patience;
 mod problem;
 mod request_id;
 mod serve;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post, put};
+use axum::routing::{MethodRouter, get, post, put};
 use http::StatusCode;
 
-pub use self::door::{Door, Limits};
-pub use self::serve::{Listener, serve, serve_router};
+pub use self::serve::{Listener, serve};
 
-use self::compat::{files as course_files, uploads as course};
+use self::compat::{files as by_hash, uploads as parts};
+use self::door::Door;
 use self::native::{account, files, uploads};
 use self::problem::Problem;
 
 /// Every route, and around them every layer.
 ///
-/// A request passes the layers from the last one to the first: `last_door` is outermost, so that whatever is refused
-/// further in has an id and is a problem document; then CORS, so that a page can read refusals too; then `front`,
-/// before anything looks at the head; then `linger`, which takes care of what a handler leaves of the body.
-pub fn routes(door: Door) -> Router {
-    let routes = Router::new()
+/// A request passes the layers from the last one to the first: `measure` is outermost and counts whatever happens
+/// further in; then `last_door`, so that every refusal has an id and is a problem document; then CORS, so that a page
+/// can read refusals too; then `front`, before anything looks at the head; then `linger`, which takes care of what a
+/// handler leaves of the body.
+fn routes(door: Door) -> Router {
+    let config = door.house.config();
+    let mut routes = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
         .route("/v1/me", get(account::me))
         .route("/v1/uploads", post(uploads::create).get(uploads::list))
         .route("/v1/uploads/{id}", get(uploads::show).patch(uploads::append).delete(uploads::abort))
@@ -48,30 +53,39 @@ pub fn routes(door: Door) -> Router {
         .route("/v1/uploads/{id}/complete", post(uploads::complete))
         .route("/v1/uploads/{id}/proof", post(uploads::prove))
         .route("/v1/files", get(files::list))
-        .route(
-            "/v1/files/{*path}",
-            get(files::get).put(files::put).post(files::rename_or_copy).delete(files::remove),
-        )
-        .route("/file/mpupload/init", post(course::init))
-        .route("/file/mpupload/uppart", post(course::uppart))
-        .route("/file/mpupload/complete", post(course::complete))
-        .route("/file/mpupload/status", get(course::status).post(course::status))
-        .route("/file/mpupload/cancel", post(course::cancel))
-        .route("/file/fastupload", post(course_files::fastupload))
-        .route("/file/query", get(course_files::query).post(course_files::query))
-        .route("/file/meta", get(course_files::meta).post(course_files::meta))
-        .route("/file/update", post(course_files::update))
-        .route("/file/delete", post(course_files::delete).delete(course_files::delete))
-        .route("/file/download", get(course_files::download).post(course_files::download))
-        .route("/file/downloadurl", post(course_files::downloadurl))
+        .route("/v1/files/", any_of_a_file())
+        .route("/v1/files/{*path}", any_of_a_file());
+    if config.protocols.compat {
+        routes = routes
+            .route("/file/mpupload/init", post(parts::init))
+            .route("/file/mpupload/uppart", post(parts::uppart))
+            .route("/file/mpupload/complete", post(parts::complete))
+            .route("/file/mpupload/status", get(parts::status).post(parts::status))
+            .route("/file/mpupload/cancel", post(parts::cancel))
+            .route("/file/fastupload", post(by_hash::fastupload))
+            .route("/file/query", get(by_hash::query).post(by_hash::query))
+            .route("/file/meta", get(by_hash::meta).post(by_hash::meta))
+            .route("/file/update", post(by_hash::update))
+            .route("/file/delete", post(by_hash::delete).delete(by_hash::delete))
+            .route("/file/download", get(by_hash::download).post(by_hash::download))
+            .route("/file/downloadurl", post(by_hash::downloadurl));
+    }
+    routes = routes
         .fallback(no_route)
         .layer(from_fn_with_state(door.clone(), linger::linger))
         .layer(from_fn_with_state(door.clone(), front::front));
-    let routes = match cors::layer(&door.limits.cors_origins) {
-        Some(cors) => routes.layer(cors).layer(from_fn(cors::only_for_allowed)),
-        None => routes,
-    };
-    routes.layer(from_fn(problem::last_door)).with_state(door)
+    if let Some(cors) = cors::layer(&config.server.cors_origins) {
+        routes = routes.layer(cors).layer(from_fn(cors::only_for_allowed));
+    }
+    routes
+        .layer(from_fn(problem::last_door))
+        .layer(from_fn_with_state(door.clone(), measure::measure))
+        .with_state(door)
+}
+
+/// The methods of a file's path. The empty path is routed too, so that it is refused as a path.
+fn any_of_a_file() -> MethodRouter<Door> {
+    get(files::get).put(files::put).post(files::rename_or_copy).delete(files::remove)
 }
 
 async fn no_route() -> Problem {

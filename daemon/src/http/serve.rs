@@ -12,6 +12,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -19,14 +20,16 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::door::{Door, Limits};
-use super::opening::Opening;
+use super::door::Door;
+use super::held::Held;
+use super::patience::{Activity, Limits, Patience};
 use super::routes;
-use crate::supervisor::Supervisor;
+use crate::config::Server;
+use crate::house::House;
 
 /// How long to wait after the system would not give another connection (no more files, no memory).
 const BREATH: Duration = Duration::from_millis(100);
@@ -39,6 +42,7 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 const SEND_BUFFER: usize = 256 << 10;
 
 /// Where clients come from.
+#[derive(Debug)]
 pub enum Listener {
     /// A TCP port.
     Tcp(TcpListener),
@@ -46,63 +50,46 @@ pub enum Listener {
     Unix(UnixListener),
 }
 
-/// Serves every route on a listener until the shutdown begins and the running requests have ended.
-pub async fn serve(door: Door, listener: Listener, shutdown: CancellationToken) {
-    let (supervisor, limits) = (door.supervisor.clone(), Arc::clone(&door.limits));
-    serve_router(routes(door), listener, &supervisor, &limits, shutdown).await;
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
 }
 
-/// Serves a router on a listener until the shutdown begins and the running requests have ended.
-pub async fn serve_router(
-    router: Router,
-    listener: Listener,
-    supervisor: &Supervisor,
-    limits: &Limits,
-    shutdown: CancellationToken,
-) {
-    let server = Server {
-        builder: Arc::new(builder(limits)),
+impl From<UnixListener> for Listener {
+    fn from(listener: UnixListener) -> Self {
+        Self::Unix(listener)
+    }
+}
+
+/// Serves every route on a listener until the shutdown begins and the running requests have ended.
+///
+/// Origins, protocols and the limits of connections are those of the configuration in force now; limits of requests are
+/// those in force when a request comes.
+pub async fn serve(house: Arc<House>, listener: impl Into<Listener>, shutdown: CancellationToken) {
+    let listener = listener.into();
+    let config = house.config();
+    let places = config.server.max_connections.clamp(1, Semaphore::MAX_PERMITS);
+    let reception = Reception {
+        builder: Arc::new(builder(&config.server)),
         graceful: GracefulShutdown::new(),
-        router,
-        supervisor: supervisor.clone(),
-        opening: limits.header_read_timeout,
+        patience: Limits { head: config.server.header_timeout, silence: config.server.keep_alive_timeout },
+        router: routes(Door::new(Arc::clone(&house))),
+        places: Arc::new(Semaphore::new(places)),
+        house,
     };
-    let places = Arc::new(Semaphore::new(limits.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
     loop {
-        let accepted = tokio::select! {
+        let next = tokio::select! {
             () = shutdown.cancelled() => break,
-            place = Arc::clone(&places).acquire_owned() => match place {
-                Ok(place) => tokio::select! {
-                    () = shutdown.cancelled() => break,
-                    accepted = accept(&listener) => accepted.map(|stream| (stream, place)),
-                },
-                // The semaphore is never closed.
-                Err(_) => break,
-            },
+            next = reception.next(&listener) => next,
         };
-        match accepted {
-            Ok((stream, place)) => server.take(stream, place),
+        match next {
+            Ok((stream, place)) => reception.take(stream, place),
             Err(error) => rest_after(&error).await,
         }
     }
     drop(listener);
-    server.graceful.shutdown().await;
-}
-
-/// Bytes in both directions.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-async fn accept(listener: &Listener) -> io::Result<Box<dyn Stream>> {
-    match listener {
-        Listener::Tcp(listener) => {
-            let (stream, _) = listener.accept().await?;
-            // Answers are small and wait for nothing; a failure here only makes them slower.
-            let _ = stream.set_nodelay(true);
-            Ok(Box::new(stream))
-        }
-        Listener::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
-    }
+    reception.graceful.shutdown().await;
 }
 
 /// A connection that went away before it was accepted is no reason to wait; anything else would only repeat itself.
@@ -115,36 +102,62 @@ async fn rest_after(error: &io::Error) {
     tokio::time::sleep(BREATH).await;
 }
 
-struct Server {
-    builder: Arc<Builder<TokioExecutor>>,
-    graceful: GracefulShutdown,
-    router: Router,
-    supervisor: Supervisor,
-    /// How long a connection may take to begin to speak.
-    opening: Duration,
+/// Bytes in both directions.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+async fn accept(listener: &Listener) -> io::Result<Box<dyn Stream>> {
+    match listener {
+        Listener::Tcp(listener) => {
+            let (stream, _) = listener.accept().await?;
+            // Answers are small and wait for nothing; without this they are only slower.
+            let _ = stream.set_nodelay(true);
+            Ok(Box::new(stream))
+        }
+        Listener::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
+    }
 }
 
-impl Server {
+/// What every connection is served with.
+struct Reception {
+    builder: Arc<Builder<TokioExecutor>>,
+    graceful: GracefulShutdown,
+    patience: Limits,
+    router: Router,
+    places: Arc<Semaphore>,
+    house: Arc<House>,
+}
+
+impl Reception {
+    /// The next connection, as soon as there is a place for it.
+    async fn next(&self, listener: &Listener) -> io::Result<(Box<dyn Stream>, OwnedSemaphorePermit)> {
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(io::Error::other)?;
+        Ok((accept(listener).await?, place))
+    }
+
     /// Serves one connection in a task of its own; its place is free again when it ends.
-    fn take(&self, stream: Box<dyn Stream>, place: tokio::sync::OwnedSemaphorePermit) {
+    fn take(&self, stream: Box<dyn Stream>, place: OwnedSemaphorePermit) {
+        let activity = Arc::<Activity>::default();
+        let stream = TokioIo::new(Patience::new(stream, self.patience, Arc::clone(&activity)));
         let router = self.router.clone();
         let service = tower::service_fn(move |request: Request<Incoming>| {
-            let router = router.clone();
-            async move { Ok::<_, Infallible>(answer(router, request).await) }
+            let running = activity.begin(request.version());
+            let answer = answer(router.clone(), request);
+            async move { Ok::<_, Infallible>(answer.await.map(|body| Held::body(body, running))) }
         });
-        let stream = TokioIo::new(Opening::new(stream, self.opening));
         let connection = self.builder.serve_connection(stream, TowerToHyperService::new(service));
         let connection = self.graceful.watch(connection.into_owned());
-        self.supervisor.start("connection", async move {
+        let open = self.house.metrics.connection();
+        self.house.supervisor.start("connection", async move {
             if let Err(error) = connection.await {
                 tracing::debug!(error, "a connection ended badly");
             }
-            drop(place);
+            drop((open, place));
         });
     }
 }
 
-async fn answer(router: Router, request: Request<Incoming>) -> axum::response::Response {
+async fn answer(router: Router, request: Request<Incoming>) -> Response {
     match router.oneshot(request.map(Body::new)).await {
         Ok(response) => response,
         Err(never) => match never {},
@@ -153,26 +166,26 @@ async fn answer(router: Router, request: Request<Incoming>) -> axum::response::R
 
 /// The limits of a connection.
 ///
-/// On HTTP/1 the time-out of the head begins when the answer before it is sent, so it bounds an idle connection too.
 /// The buffer of HTTP/1 is left as large as it comes, because body frames are read through it; the size of the head is
-/// checked in front of the routes, and a head past that buffer is answered with 431 by the library.
-fn builder(limits: &Limits) -> Builder<TokioExecutor> {
+/// checked in front of the routes, and a head past that buffer is answered with 431 by the library. A client that
+/// says it will send no more still gets its answer.
+fn builder(server: &Server) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_read_timeout)
-        .half_close(false)
+        .header_read_timeout(server.keep_alive_timeout.max(server.header_timeout))
+        .half_close(true)
         .keep_alive(true);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(server.max_header_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(MAX_STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
-        .keep_alive_interval(limits.keep_alive_timeout)
-        .keep_alive_timeout(limits.keep_alive_timeout);
+        .keep_alive_interval(server.keep_alive_timeout)
+        .keep_alive_timeout(server.header_timeout);
     builder
 }

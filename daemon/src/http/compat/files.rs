@@ -31,7 +31,7 @@ struct Asked {
 
 async fn asked(door: &Door, request: Request) -> Result<Asked, Fault> {
     let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
-    let parameters = form::parameters(request, &door.limits).await?;
+    let parameters = form::parameters(request, &door.limits()).await?;
     let owner = parameters.asker(&headers)?.0;
     Ok(Asked { method, uri, headers, parameters, owner })
 }
@@ -49,7 +49,7 @@ impl Asked {
         let host = self.headers.get(HOST).and_then(|host| host.to_str().ok());
         let host =
             host.or_else(|| self.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("localhost");
-        let base = door.limits.public_url.clone().unwrap_or_else(|| format!("http://{host}"));
+        let base = door.house.config().server.public_url.clone().unwrap_or_else(|| format!("http://{host}"));
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("username", file.owner.as_str())
             .append_pair("filehash", &hash_text(&file.digest))

@@ -64,7 +64,7 @@ pub(crate) struct Form {
 impl Form {
     /// The form in a body.
     pub(crate) fn new(body: Body, boundary: String, limits: &Limits) -> Self {
-        let limit = limits.max_json_bytes as u64;
+        let limit = limits.max_json_bytes;
         let allowance = Arc::new(AtomicU64::new(limit));
         let bytes = body::watched(body, limits.body_idle_timeout, u64::MAX);
         let multipart = Multipart::new(measured(bytes, Arc::clone(&allowance), limit), boundary);

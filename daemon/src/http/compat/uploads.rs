@@ -20,7 +20,7 @@ const NAMES_TRIED: u64 = 100;
 /// `POST /file/mpupload/init`: a new upload, or the one of the same user, hash and length that is open.
 pub(crate) async fn init(State(door): State<Door>, request: Request) -> Result<Response, Fault> {
     let headers = request.headers().clone();
-    let parameters = form::parameters(request, &door.limits).await?;
+    let parameters = form::parameters(request, &door.limits()).await?;
     let owner = parameters.asker(&headers)?.0;
     let digest = parameters.filehash()?;
     let path = parameters.filename()?.map_or_else(|| unnamed(&hash_text(&digest)), Ok)?;
@@ -46,11 +46,12 @@ fn unnamed(hash: &str) -> Result<FilePath, Fault> {
 /// `POST /file/mpupload/uppart`
 pub(crate) async fn uppart(State(door): State<Door>, request: Request) -> Result<Response, Fault> {
     let headers = request.headers().clone();
-    let part = part::read(request, &door.limits).await?;
+    let part = part::read(request, &door.limits()).await?;
     let (id, number) = (part.parameters.uploadid()?, part.parameters.index()?);
     let owner = owner(&door, &part.parameters, &headers, id).await?;
     let engine = door.engine.clone();
-    let work = async move { engine.put_chunk(&owner, id, number, part.incoming).await };
+    let incoming = door.counted(part.incoming);
+    let work = async move { engine.put_chunk(&owner, id, number, incoming).await };
     match door.run("put_chunk", work).await {
         Ok(_) => Ok(done(())),
         Err(refusal) => Err(part.too_late.explain(refusal.into())),
@@ -82,7 +83,7 @@ async fn status_of(door: &Door, owner: &Owner, id: UploadId) -> Result<UploadSta
 /// `POST /file/mpupload/status`
 pub(crate) async fn status(State(door): State<Door>, request: Request) -> Result<Response, Fault> {
     let headers = request.headers().clone();
-    let parameters = form::parameters(request, &door.limits).await?;
+    let parameters = form::parameters(request, &door.limits()).await?;
     let id = parameters.uploadid()?;
     let owner = owner(&door, &parameters, &headers, id).await?;
     Ok(done(Progress::from(&status_of(&door, &owner, id).await?)))
@@ -91,7 +92,7 @@ pub(crate) async fn status(State(door): State<Door>, request: Request) -> Result
 /// `POST /file/mpupload/cancel`
 pub(crate) async fn cancel(State(door): State<Door>, request: Request) -> Result<Response, Fault> {
     let headers = request.headers().clone();
-    let parameters = form::parameters(request, &door.limits).await?;
+    let parameters = form::parameters(request, &door.limits()).await?;
     let id = parameters.uploadid()?;
     let caller = Caller::User(owner(&door, &parameters, &headers, id).await?);
     let engine = door.engine.clone();
@@ -102,7 +103,7 @@ pub(crate) async fn cancel(State(door): State<Door>, request: Request) -> Result
 /// `POST /file/mpupload/complete`
 pub(crate) async fn complete(State(door): State<Door>, request: Request) -> Result<Response, Fault> {
     let headers = request.headers().clone();
-    let parameters = form::parameters(request, &door.limits).await?;
+    let parameters = form::parameters(request, &door.limits()).await?;
     let id = parameters.uploadid()?;
     let owner = owner(&door, &parameters, &headers, id).await?;
     let begun = status_of(&door, &owner, id).await?;

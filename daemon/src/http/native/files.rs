@@ -32,7 +32,7 @@ pub(crate) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let mut incoming = body::incoming(&headers, body, &door.limits)?;
+    let mut incoming = body::incoming(&headers, body, &door.limits())?;
     // The whole representation comes in this one body, so that its other digests are digests of the body.
     let (digest, others) = digests::repr_digest(&headers)?;
     incoming.digests.extend(others);
@@ -42,7 +42,7 @@ pub(crate) async fn put(
         content_type: content_type(&headers)?,
         precondition: precondition(&headers)?,
     };
-    let engine = door.engine.clone();
+    let (engine, incoming) = (door.engine.clone(), door.counted(incoming));
     let stored = door.run("put_file", async move { engine.put_file(&owner, file, incoming).await }).await?;
     let status = if stored.created { StatusCode::CREATED } else { StatusCode::OK };
     let tag = content::entity_tag(&stored.file);
@@ -112,7 +112,7 @@ pub(crate) async fn rename_or_copy(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<FileJson>, Problem> {
-    let bytes = body::small(&headers, body, &door.limits).await?;
+    let bytes = body::small(&headers, body, &door.limits()).await?;
     let (to, how) = target(&Members(body::object(&bytes)?))?;
     let engine = door.engine.clone();
     let work = async move { engine.move_file(&owner, &from, &to, how).await };

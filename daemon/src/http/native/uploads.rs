@@ -28,7 +28,7 @@ pub(crate) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let bytes = body::small(&headers, body, &door.limits).await?;
+    let bytes = body::small(&headers, body, &door.limits()).await?;
     let new = new_upload(&Members(body::object(&bytes)?), &headers)?;
     let engine = door.engine.clone();
     let created = door.run("create", async move { engine.create(&owner, new).await }).await?;
@@ -123,7 +123,7 @@ pub(crate) async fn put_chunk(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<ChunkJson>, Problem> {
-    let incoming = body::incoming(&headers, body, &door.limits)?;
+    let incoming = door.counted(body::incoming(&headers, body, &door.limits())?);
     let engine = door.engine.clone();
     let work = async move { engine.put_chunk(&owner, id, number, incoming).await };
     Ok(Json(door.run("put_chunk", work).await?.into()))
@@ -138,7 +138,7 @@ pub(crate) async fn append(
     body: Body,
 ) -> Result<Response, Problem> {
     let offset = grammar::append_offset(&headers)?;
-    let incoming = body::incoming(&headers, body, &door.limits)?;
+    let incoming = door.counted(body::incoming(&headers, body, &door.limits())?);
     let engine = door.engine.clone();
     let work = async move { engine.append(&owner, id, offset, incoming).await };
     let offset = door.run("append", work).await?;
@@ -153,7 +153,7 @@ pub(crate) async fn complete(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
-    let bytes = body::small(&headers, body, &door.limits).await?;
+    let bytes = body::small(&headers, body, &door.limits()).await?;
     let members = Members(body::object(&bytes)?);
     let completion = Completion {
         digest: members.digest("digest")?,
