@@ -120,7 +120,11 @@ impl InPlace {
             Err(error) => absent_is_fine(error).map(|()| false),
         });
         if removed.await? {
-            self.ground.directories.sync(&self.ground.folder(upload)).await?;
+            match self.ground.directories.sync(&self.ground.folder(upload)).await {
+                // The folder went too, as the last object in it did.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                outcome => outcome?,
+            }
         }
         self.remove_folder_if_empty(upload).await
     }
@@ -142,6 +146,17 @@ impl InPlace {
             }
         }
         Ok(())
+    }
+
+    /// Removes the receipt log, and a data file into which nothing was ever written.
+    async fn remove_what_lies_beside(&self, upload: UploadId) -> io::Result<()> {
+        let data = ObjectKey::data(upload);
+        let path = self.ground.path(&data);
+        let mut beside = vec![ObjectKey::receipts(upload)];
+        if elsewhere(move || survey::length_of(&path)).await? == Some(0) {
+            beside.push(data);
+        }
+        self.remove_all(&beside).await
     }
 
     async fn remove_folder_if_empty(&self, upload: UploadId) -> io::Result<()> {
@@ -206,8 +221,7 @@ impl ObjectStore for InPlace {
 
     async fn release(&self, upload: UploadId) -> Result<(), StoreError> {
         self.folders.close(upload);
-        let receipts = [ObjectKey::receipts(upload)];
-        self.remove_all(&receipts).await.map_err(|error| from_io("release", error))
+        self.remove_what_lies_beside(upload).await.map_err(|error| from_io("release", error))
     }
 
     async fn read(&self, object: &ObjectKey, range: Range<u64>) -> Result<ByteStream, StoreError> {

@@ -37,7 +37,7 @@ impl Ground {
         for entry in std::fs::read_dir(root.join(TEMPORARY))? {
             trash.remove(&entry?.path())?;
         }
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
+        let boot = read_boot(durability)?;
         let directories = Directories::new(disk.clone());
         Ok(Self { root: root.to_owned(), disk, directories, trash, durability, boot })
     }
@@ -71,5 +71,15 @@ impl Ground {
             Durability::Chunk => Scope { boot: None },
             Durability::Complete => Scope { boot: Some(self.boot.clone()) },
         }
+    }
+}
+
+/// The kernel's name of this boot. Where receipts are never logged unsynced it may stay unknown: then those of
+/// another time are compared with their bytes.
+fn read_boot(durability: Durability) -> io::Result<String> {
+    match (std::fs::read_to_string("/proc/sys/kernel/random/boot_id"), durability) {
+        (Ok(text), _) => Ok(text.trim().to_owned()),
+        (Err(_), Durability::Chunk) => Ok(String::new()),
+        (Err(error), Durability::Complete) => Err(error),
     }
 }

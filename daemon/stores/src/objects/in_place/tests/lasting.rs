@@ -216,6 +216,14 @@ async fn removed_bytes_are_unlinked_and_empty_folders_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn released_upload_without_bytes_leaves_nothing() {
+    let bench = Bench::new(Durability::Chunk);
+    bench.store.begin(&place(0, 1000, true, 1)).await.unwrap().discard().await;
+    bench.store.release(upload()).await.unwrap();
+    assert!(!bench.directory.path().join(ObjectKey::folder(upload())).exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn attempt_that_is_dropped_leaves_no_temporary_file() {
     let bench = Bench::new(Durability::Chunk);
     let mut attempt = bench.store.begin(&place(0, 1000, false, 1)).await.unwrap();
