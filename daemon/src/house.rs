@@ -1,10 +1,11 @@
 //! What every door of the daemon shares: the engine, the configuration in force, the supervisor, the counters.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use cairn_engine::engine::{Errand, Errands};
 use cairn_engine::{Engine, Timestamp};
+use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
@@ -20,7 +21,7 @@ pub struct House {
     pub metrics: Arc<Metrics>,
     /// When the daemon started.
     pub started_at: Timestamp,
-    config: RwLock<Arc<Config>>,
+    config: watch::Sender<Arc<Config>>,
     ready: AtomicBool,
 }
 
@@ -32,20 +33,25 @@ impl House {
             engine: Arc::new(engine),
             supervisor,
             metrics,
-            config: RwLock::new(Arc::new(config)),
+            config: watch::Sender::new(Arc::new(config)),
             ready: AtomicBool::new(false),
         }
     }
 
     /// The configuration in force.
     pub fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.config.borrow())
+    }
+
+    /// The configuration in force, and every one that comes after it.
+    pub fn configs(&self) -> watch::Receiver<Arc<Config>> {
+        self.config.subscribe()
     }
 
     /// Puts another configuration in force, and its limits and habits with it.
     pub fn set_config(&self, config: Config) {
         self.engine.set_policy(config.policy());
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        self.config.send_replace(Arc::new(config));
     }
 
     /// Whether everything is open and nobody has asked to stop. It says nothing about stores that went away later.

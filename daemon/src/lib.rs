@@ -1,7 +1,15 @@
 //! The cairn daemon: chunked uploads over HTTP into any storage.
 
+pub mod background;
 pub mod config;
+pub mod data_dir;
 pub mod house;
 pub mod http;
+pub mod logging;
+pub mod metered;
 pub mod metrics;
+pub mod run;
+pub mod signals;
 pub mod supervisor;
+pub mod system;
+pub mod systemd;

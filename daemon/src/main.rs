@@ -1,3 +1,5 @@
 //! The cairn daemon: chunked uploads over HTTP into any storage.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    cairnd::run::main()
+}

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use cairn_engine::contracts::{Failure, StateCount, Store, Totals};
-use cairn_engine::engine::{MergeOutcome, SweepReason};
+use cairn_engine::engine::{MergeOutcome, SweepReport};
 use cairn_engine::upload::State;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -194,22 +194,14 @@ impl Metrics {
         self.merges.get_or_create(&Outcome { outcome: word }).inc();
     }
 
-    /// A sweep removed a thing that held so many bytes.
-    pub fn swept(&self, reason: SweepReason, bytes: u64) {
-        let reason = match reason {
-            SweepReason::ExpiredUpload => "expired_upload",
-            SweepReason::EndedUpload => "ended_upload",
-            SweepReason::UnnamedBlob => "unnamed_blob",
-            SweepReason::OrphanObject => "orphan_object",
-        };
-        self.swept.get_or_create(&Reason { reason }).inc();
-        self.swept_bytes.inc_by(bytes);
-    }
-
-    /// How a sweep left the orphans.
-    pub fn orphans(&self, waiting: u64, held: bool) {
-        self.orphans_waiting.set(waiting);
-        self.orphans_held.set(u64::from(held));
+    /// A sweep ended.
+    pub fn sweep(&self, report: &SweepReport) {
+        for swept in &report.swept {
+            self.swept.get_or_create(&Reason { reason: labels::reason_word(swept.reason) }).inc();
+            self.swept_bytes.inc_by(swept.length);
+        }
+        self.orphans_waiting.set(report.waiting);
+        self.orphans_held.set(u64::from(report.held.is_some()));
     }
 
     /// A store was called.
@@ -263,6 +255,7 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use cairn_engine::engine::{SweepReason, Swept};
     use http::{Method, StatusCode};
 
     use super::*;
@@ -282,7 +275,8 @@ mod tests {
         );
         metrics.received(5);
         metrics.chunk();
-        metrics.swept(SweepReason::OrphanObject, 7);
+        let orphan = Swept { reason: SweepReason::OrphanObject, what: "x".to_owned(), length: 7 };
+        metrics.sweep(&SweepReport { swept: vec![orphan], waiting: 3, held: None });
         metrics.store_call(Store::Catalog, "publish", Duration::from_millis(1), Some(Failure::Full));
         metrics.merged(Some(&MergeOutcome::Merged { extents: 2, moved_bytes: 9 }), Duration::from_millis(1));
         let text = metrics.render();
@@ -294,6 +288,7 @@ mod tests {
         has(&text, "cairn_chunks_total 1");
         has(&text, r#"cairn_sweep_removed_total{reason="orphan_object"} 1"#);
         has(&text, "cairn_sweep_removed_bytes_total 7");
+        has(&text, "cairn_orphans_waiting 3");
         has(&text, r#"cairn_store_call_duration_seconds_count{store="catalog",operation="publish"} 1"#);
         has(&text, r#"cairn_store_errors_total{store="catalog",operation="publish",failure="full"} 1"#);
         has(&text, r#"cairn_merges_total{outcome="merged"} 1"#);

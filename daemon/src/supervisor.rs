@@ -17,6 +17,7 @@ pub struct CutShort;
 pub struct Supervisor {
     tasks: TaskTracker,
     stopping: CancellationToken,
+    cutting: CancellationToken,
 }
 
 impl Supervisor {
@@ -47,6 +48,17 @@ impl Supervisor {
     /// Cancelled when the shutdown begins.
     pub fn stopping(&self) -> &CancellationToken {
         &self.stopping
+    }
+
+    /// Cancelled when the shutdown has waited long enough: connections are dropped, and what had arrived of their
+    /// bodies is kept by the operations, which are not.
+    pub fn cutting(&self) -> &CancellationToken {
+        &self.cutting
+    }
+
+    /// Starts the shutdown's second part.
+    pub fn cut(&self) {
+        self.cutting.cancel();
     }
 
     /// How many pieces of work are running.

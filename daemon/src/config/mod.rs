@@ -8,6 +8,7 @@
 //! `config.example.toml` at the root of the repository has every key with its default; a test keeps the two equal.
 
 mod check;
+mod environment;
 mod error;
 mod flags;
 mod layers;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use cairn_engine::Policy;
 use serde::{Deserialize, Serialize};
 
+pub use environment::Environment;
 pub use error::{ConfigError, Origin};
 pub use flags::Flags;
 pub use layers::Sources;

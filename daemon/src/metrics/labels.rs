@@ -1,6 +1,7 @@
 //! The labels: words of ours, few of each.
 
 use cairn_engine::contracts::{Failure, Store};
+use cairn_engine::engine::SweepReason;
 use http::{Method, StatusCode};
 use prometheus_client::encoding::EncodeLabelSet;
 
@@ -91,5 +92,14 @@ pub(super) fn failure_word(failure: Failure) -> &'static str {
         Failure::Full => "full",
         Failure::Corrupt => "corrupt",
         Failure::Failed => "failed",
+    }
+}
+
+pub(super) fn reason_word(reason: SweepReason) -> &'static str {
+    match reason {
+        SweepReason::ExpiredUpload => "expired_upload",
+        SweepReason::EndedUpload => "ended_upload",
+        SweepReason::UnnamedBlob => "unnamed_blob",
+        SweepReason::OrphanObject => "orphan_object",
     }
 }

@@ -1,0 +1,42 @@
+//! The three stores with every call timed and every failure counted. They change nothing of what they wrap.
+
+mod catalog;
+mod objects;
+mod sessions;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use cairn_engine::contracts::{Catalog, ObjectStore, SessionStore, Store, StoreError};
+
+use crate::metrics::Metrics;
+
+/// The session store, timed.
+pub fn sessions(metrics: &Arc<Metrics>, inner: Arc<dyn SessionStore>) -> Arc<dyn SessionStore> {
+    Arc::new(sessions::MeteredSessions { metrics: Arc::clone(metrics), inner })
+}
+
+/// The catalog, timed.
+pub fn catalog(metrics: &Arc<Metrics>, inner: Arc<dyn Catalog>) -> Arc<dyn Catalog> {
+    Arc::new(catalog::MeteredCatalog { metrics: Arc::clone(metrics), inner })
+}
+
+/// The object store, timed.
+pub fn objects(metrics: &Arc<Metrics>, inner: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
+    Arc::new(objects::MeteredObjects { metrics: Arc::clone(metrics), inner })
+}
+
+/// Waits for a call of a store and counts it.
+async fn timed<T>(
+    metrics: &Metrics,
+    store: Store,
+    operation: &'static str,
+    call: impl Future<Output = Result<T, StoreError>> + Send,
+) -> Result<T, StoreError> {
+    let begun = Instant::now();
+    let answer = call.await;
+    let failure = answer.as_ref().err().map(|error| error.failure);
+    metrics.store_call(store, operation, begun.elapsed(), failure);
+    answer
+}

@@ -1,0 +1,185 @@
+//! The daemon's life, from the command line to the exit code.
+//!
+//! It starts in this order, and stops at the first thing that is wrong, having changed nothing after it:
+//! configuration; log; data directory and its lock; catalog, sessions, objects (each refuses a newer schema, or a
+//! place that it cannot write); the engine; after a reboot, a look at what may have been lost; listeners; the admin
+//! socket; readiness told; sweeper and merger.
+//!
+//! Told to stop, it accepts nobody any more and waits for the running requests, at most `server.shutdown_timeout`; then
+//! connections are dropped, and what had arrived of an append is still recorded.
+
+mod check;
+mod error;
+mod ground;
+mod listeners;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cairn_engine::Engine;
+use clap::Parser;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Durability, Environment, Flags, Sources};
+use crate::data_dir::DataDir;
+use crate::house::House;
+use crate::logging::{self, LogLevel};
+use crate::metrics::Metrics;
+use crate::signals::{self, Asked, Inbox};
+use crate::supervisor::Supervisor;
+use crate::{background, systemd};
+
+pub use error::{Exit, StartError};
+use listeners::Listeners;
+
+/// Threads for calls that block. Databases have threads of their own; these are for files.
+const BLOCKING_THREADS: usize = 64;
+/// How long operations have after their connections were dropped.
+const AFTER_THE_CUT: Duration = Duration::from_secs(5);
+
+/// Runs the daemon of this process to its end.
+pub fn main() -> ExitCode {
+    // A wrong command line ends here with 2, `--help` and `--version` with 0.
+    let flags = Flags::parse();
+    let sources = Sources::of_process(&flags);
+    match dispatch(&flags, &sources) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cairnd: {}", error::chain(&error));
+            error.exit().into()
+        }
+    }
+}
+
+fn dispatch(flags: &Flags, sources: &Sources) -> Result<(), StartError> {
+    let config = sources.read()?;
+    if flags.print_config {
+        print!("{}", config.print().map_err(StartError::Print)?);
+        return Ok(());
+    }
+    if flags.check_config {
+        return check::check(&config);
+    }
+    let level = logging::start(&config.log, &Environment::of_process())?;
+    let told = run(config, sources, &level);
+    if let Err(error) = &told {
+        tracing::error!(error = error as &dyn Error, "cairnd ends");
+    }
+    told
+}
+
+fn run(config: Config, sources: &Sources, level: &LogLevel) -> Result<(), StartError> {
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    if config.server.worker_threads > 0 {
+        threads.worker_threads(config.server.worker_threads);
+    }
+    let threads = threads.max_blocking_threads(BLOCKING_THREADS).thread_name("cairn").enable_all();
+    let runtime = threads.build().map_err(StartError::Runtime)?;
+    let told = runtime.block_on(live(config, sources, level));
+    // Whatever still blocks after the shutdown has waited is not waited for again.
+    runtime.shutdown_background();
+    told
+}
+
+/// From the data directory to the end. It runs on the main thread, where opening databases may block.
+async fn live(config: Config, sources: &Sources, level: &LogLevel) -> Result<(), StartError> {
+    let mut inbox = Inbox::open().map_err(StartError::Signals)?;
+    let data_dir = DataDir::take(&config.server.data_dir)?;
+    let supervisor = Supervisor::default();
+    let fed = systemd::feed_watchdog(&supervisor);
+    tokio::select! {
+        ended = serve(config, sources, level, &mut inbox, &data_dir, supervisor.clone()) => ended,
+        () = fed => Ok(()),
+    }
+}
+
+async fn serve(
+    config: Config,
+    sources: &Sources,
+    level: &LogLevel,
+    inbox: &mut Inbox,
+    data_dir: &DataDir,
+    supervisor: Supervisor,
+) -> Result<(), StartError> {
+    let metrics = Arc::new(Metrics::default());
+    let ground = ground::open(&config, &supervisor, &metrics)?;
+    let engine = Engine::new(ground, config.policy());
+    look_at_what_may_be_lost(&engine, &config, data_dir).await?;
+    let listeners = Listeners::open(&config).await?;
+    let house = Arc::new(House::new(engine, config, supervisor, metrics));
+    let admin_socket = listeners.admin_path().to_owned();
+    let address = listeners.address();
+    if let Some(address) = address {
+        data_dir.tell_address(address).map_err(StartError::Address)?;
+    }
+    let failed = CancellationToken::new();
+    let places = listeners.serve(&house, &failed);
+    background::start(&house);
+    house.set_ready();
+    systemd::tell_ready(&format!("listening on {places}"));
+    tracing::info!(listen = places, admin = %admin_socket.display(), "cairnd {} is ready", env!("CARGO_PKG_VERSION"));
+    let told = until_stopped(&house, inbox, sources, level, &failed).await;
+    stop(&house, inbox).await;
+    data_dir.forget_address();
+    listeners::remove_socket(&admin_socket);
+    told
+}
+
+/// After a reboot: bytes that were acknowledged before they were synced may be gone.
+async fn look_at_what_may_be_lost(
+    engine: &Engine,
+    config: &Config,
+    data_dir: &DataDir,
+) -> Result<(), StartError> {
+    if data_dir.may_have_lost_bytes() {
+        tracing::info!("the machine was started again: every open upload is looked at");
+        let ended = engine.recheck().await.map_err(StartError::Recheck)?;
+        tracing::info!(uploads.ended = ended, "every open upload was looked at");
+    }
+    let unsynced = config.uploads.durability == Durability::Complete;
+    data_dir.remember_boot(unsynced).map_err(StartError::Boot)
+}
+
+/// Does what signals ask for until one asks to stop, or a listener fails.
+async fn until_stopped(
+    house: &House,
+    inbox: &mut Inbox,
+    sources: &Sources,
+    level: &LogLevel,
+    failed: &CancellationToken,
+) -> Result<(), StartError> {
+    loop {
+        let asked = tokio::select! {
+            asked = inbox.next() => asked,
+            () = failed.cancelled() => return Err(StartError::Listener),
+        };
+        match asked {
+            Asked::Stop => return Ok(()),
+            Asked::Reload => signals::reload(house, sources, level),
+            Asked::Summary => signals::summarise(house).await,
+        }
+    }
+}
+
+/// Lets running requests end, for as long as the configuration says or until a second signal; then drops connections.
+async fn stop(house: &House, inbox: &mut Inbox) {
+    let limit = house.config().server.shutdown_timeout;
+    systemd::tell_stopping();
+    let running = house.supervisor.running();
+    tracing::info!(running.work = running, limit_ms = limit.as_millis(), "stopping");
+    let ended = tokio::select! {
+        ended = house.supervisor.shut_down(limit) => ended,
+        () = inbox.stop() => false,
+    };
+    if !ended {
+        tracing::warn!(running.work = house.supervisor.running(), "connections are dropped");
+        house.supervisor.cut();
+        house.supervisor.shut_down(AFTER_THE_CUT).await;
+    }
+    match house.supervisor.running() {
+        0 => tracing::info!("stopped"),
+        left => tracing::warn!(running.work = left, "stopped while work was running"),
+    }
+}
