@@ -10,7 +10,7 @@ use cairn_engine::digest::body::{BodyAlgorithm, BodyDigest};
 use cairn_engine::engine::{Created, Incoming, Sweeping, WholeFile};
 use cairn_engine::refusal::BodyError;
 use cairn_engine::testing::bench::{Bench, body, broken_body, content, owner, wish};
-use cairn_engine::{Caller, Digest, Engine, FilePath, Policy, Refusal, State};
+use cairn_engine::{Algorithm, Caller, Digest, Engine, FilePath, Policy, Refusal, State};
 use futures_util::StreamExt;
 
 use crate::command::{Body, CHUNK, Command, Declared};
@@ -29,6 +29,7 @@ fn policy() -> Policy {
         max_length: MAX_LENGTH,
         roll_bytes: 70,
         inline_bytes: 120,
+        digests: vec![Algorithm::Sha1],
         // Longer than all the hours of a test together.
         ttl: Duration::from_secs(3600 * 10_000),
         ..Policy::default()
@@ -155,6 +156,9 @@ impl World {
             (&file.path, file.length, &file.digest, &file.blob),
             (&path, whole.len() as u64, &told, &blob)
         );
+        let sha1 = Digest::new(Algorithm::Sha1, &crate::plain::sha1(&whole)).unwrap();
+        let known = self.engine.blob_of(&file).await.unwrap().digests;
+        assert!(known.contains(&sha1) && known.contains(&blob) && known.len() == 2, "{known:?}");
         self.files.insert(path, whole);
         upload.state = Some(State::Complete);
         upload.file = Some(file);
