@@ -142,7 +142,7 @@ impl Engine {
         }
         match recording {
             Recording::Recorded { received_bytes, replaced } => {
-                self.discard_replaced(upload.id, replaced);
+                self.discard_replaced(upload.id, replaced, &receipt.extent.object);
                 Ok(received_bytes)
             }
             Recording::NotOpen(state) => Err(Refusal::NotOpen { state }),
@@ -151,10 +151,12 @@ impl Engine {
         }
     }
 
-    fn discard_replaced(&self, id: UploadId, replaced: Vec<Extent>) {
+    /// Leaves an errand that removes the objects of replaced extents, but not the upload's own file, nor `recorded`:
+    /// a receipt replaces itself where a rebuilt session had found its bytes already.
+    fn discard_replaced(&self, id: UploadId, replaced: Vec<Extent>, recorded: &ObjectKey) {
         let data = ObjectKey::data(id);
-        let objects: Vec<ObjectKey> =
-            replaced.into_iter().map(|extent| extent.object).filter(|object| *object != data).collect();
+        let goes = |object: &ObjectKey| *object != data && object != recorded;
+        let objects: Vec<ObjectKey> = replaced.into_iter().map(|extent| extent.object).filter(goes).collect();
         if objects.is_empty() {
             return;
         }

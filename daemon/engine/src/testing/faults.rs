@@ -7,9 +7,12 @@
 //!
 //! Every method of a contract that can fail is one call, and so is every item of a stream and each `write`, `commit`
 //! and `discard` of an attempt. A `discard` that fails does nothing.
+//!
+//! [`Faults::before`] lets something else happen just before a call: another request, say.
 
 use std::future::Future;
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -86,16 +89,24 @@ enum Fate {
 }
 
 /// The plan and the count that three wrapped stores share.
-#[derive(Debug)]
 pub struct Faults {
     state: Mutex<Tally>,
 }
 
-#[derive(Debug)]
 struct Tally {
     plan: FaultPlan,
     calls: Vec<(Store, &'static str)>,
     struck: bool,
+    interlude: Option<(u64, Interlude)>,
+}
+
+/// What happens just before a call.
+type Interlude = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Tally {
+    fn new(plan: FaultPlan) -> Self {
+        Self { plan, calls: Vec::new(), struck: false, interlude: None }
+    }
 }
 
 /// The cause of every failure made here.
@@ -108,7 +119,7 @@ struct MadeToFail {
 impl Faults {
     /// Faults by this plan.
     pub fn new(plan: FaultPlan) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(Tally { plan, calls: Vec::new(), struck: false }) })
+        Arc::new(Self { state: Mutex::new(Tally::new(plan)) })
     }
 
     /// These sessions, failing by the plan.
@@ -150,7 +161,12 @@ impl Faults {
 
     /// Counts from 1 again, by another plan.
     pub fn restart(&self, plan: FaultPlan) {
-        *self.state() = Tally { plan, calls: Vec::new(), struck: false };
+        *self.state() = Tally::new(plan);
+    }
+
+    /// Lets this happen just before the `n`-th call, which waits for it.
+    pub fn before(&self, n: u64, interlude: impl Future<Output = ()> + Send + 'static) {
+        self.state().interlude = Some((n, Box::pin(interlude)));
     }
 
     fn state(&self) -> MutexGuard<'_, Tally> {
@@ -175,6 +191,10 @@ impl Faults {
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         let (number, fate) = self.next(store, operation);
+        let interlude = self.state().interlude.take_if(|(n, _)| *n == number);
+        if let Some((_, interlude)) = interlude {
+            interlude.await;
+        }
         let failed = |failure| StoreError::new(store, operation, failure, MadeToFail { call: number });
         match fate {
             Fate::Passes => call.await,
