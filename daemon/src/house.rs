@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
-use cairn_engine::engine::{Errand, Errands};
-use cairn_engine::{Engine, Timestamp};
+use cairn_engine::engine::{Completion, Errand, Errands, MergeOutcome, SweepReport, Sweeping};
+use cairn_engine::{Caller, Digest, Engine, File, Refusal, Timestamp, UploadId};
 use tokio::sync::watch;
 
 use crate::config::Config;
@@ -62,6 +63,47 @@ impl House {
     /// Everything is open.
     pub fn set_ready(&self) {
         self.ready.store(true, Ordering::Release);
+    }
+
+    /// [`Engine::complete`], timed.
+    ///
+    /// # Errors
+    /// As the engine's.
+    pub async fn complete(
+        &self,
+        caller: &Caller,
+        id: UploadId,
+        completion: Completion,
+    ) -> Result<File, Refusal> {
+        let begun = Instant::now();
+        let answer = self.engine.complete(caller, id, completion).await;
+        if answer.is_ok() {
+            self.metrics.completed(begun.elapsed());
+        }
+        answer
+    }
+
+    /// [`Engine::merge`], counted.
+    ///
+    /// # Errors
+    /// As the engine's.
+    pub async fn merge(&self, blob: &Digest) -> Result<MergeOutcome, Refusal> {
+        let begun = Instant::now();
+        let answer = self.engine.merge(blob).await;
+        self.metrics.merged(answer.as_ref().ok(), begun.elapsed());
+        answer
+    }
+
+    /// [`Engine::sweep`], counted, unless it is a dry run.
+    ///
+    /// # Errors
+    /// As the engine's.
+    pub async fn sweep(&self, how: Sweeping) -> Result<SweepReport, Refusal> {
+        let report = self.engine.sweep(how).await?;
+        if !how.dry_run {
+            self.metrics.sweep(&report);
+        }
+        Ok(report)
     }
 
     /// The counters as text. What the stores hold is asked for now; of a store that does not answer, the last figures

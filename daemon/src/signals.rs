@@ -73,8 +73,8 @@ pub fn reload(house: &House, sources: &Sources, level: &LogLevel) {
         tracing::warn!(key, "a changed key needs a restart");
     }
     set_level(&reloaded.config, level);
-    tracing::info!(changed = reloaded.changed.join(", "), "the configuration was read again");
     house.set_config(reloaded.config);
+    tracing::info!(changed = reloaded.changed.join(", "), "the configuration was read again");
 }
 
 fn set_level(config: &Config, level: &LogLevel) {

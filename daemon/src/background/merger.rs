@@ -59,9 +59,8 @@ async fn round(house: &House) {
 /// Merges one blob, and rests as long as the rate asks for it.
 async fn merge(house: &House, blob: &Blob) -> Next {
     let begun = Instant::now();
-    let outcome = house.engine.merge(&blob.id).await;
+    let outcome = house.merge(&blob.id).await;
     let duration = begun.elapsed();
-    house.metrics.merged(outcome.as_ref().ok(), duration);
     match outcome {
         Ok(MergeOutcome::Merged { extents, moved_bytes }) => {
             let duration_ms = duration.as_millis();

@@ -28,16 +28,15 @@ pub(super) async fn run(house: Arc<House>) {
 /// One sweep; what came of it is counted and logged.
 async fn sweep(house: &House) {
     let begun = Instant::now();
-    match house.engine.sweep(Sweeping::default()).await {
-        Ok(report) => tell(house, &report, begun.elapsed()),
+    match house.sweep(Sweeping::default()).await {
+        Ok(report) => tell(&report, begun.elapsed()),
         Err(error) => {
             tracing::warn!(error = &error as &dyn Error, "a sweep ended early; the next one goes on")
         }
     }
 }
 
-fn tell(house: &House, report: &SweepReport, duration: Duration) {
-    house.metrics.sweep(report);
+fn tell(report: &SweepReport, duration: Duration) {
     let bytes: u64 = report.swept.iter().map(|swept| swept.length).sum();
     let duration_ms = duration.as_millis();
     if let Some(reason) = &report.held {

@@ -15,13 +15,17 @@ pub struct Reloaded {
 
 impl Config {
     /// Takes from `new` what can change while the daemon runs: the limits and habits of uploads (but not their
-    /// durability), merging, sweeping, origins, the time to stop, and the level of the log.
+    /// durability), merging, sweeping, origins, protocols, limits of requests, the time to stop, and the level of the
+    /// log.
     pub fn reloaded(&self, new: &Self) -> Reloaded {
         let mut config = self.clone();
         config.uploads = Uploads { durability: self.uploads.durability, ..new.uploads.clone() };
         config.merge = new.merge.clone();
         config.sweep = new.sweep.clone();
         config.log.level.clone_from(&new.log.level);
+        config.protocols = new.protocols.clone();
+        config.server.body_idle_timeout = new.server.body_idle_timeout;
+        config.server.max_json_bytes = new.server.max_json_bytes;
         config.server.cors_origins.clone_from(&new.server.cors_origins);
         config.server.shutdown_timeout = new.server.shutdown_timeout;
         Reloaded { kept: different_keys(&config, new), changed: different_keys(self, &config), config }

@@ -64,13 +64,14 @@ impl From<UnixListener> for Listener {
 
 /// Serves every route on a listener until the shutdown begins and the running requests have ended.
 ///
-/// Origins, protocols and the limits of connections are those of the configuration in force now; limits of requests are
-/// those in force when a request comes.
+/// The limits of connections are those of the configuration in force now, origins and protocols those in force when a
+/// connection comes, limits of requests those in force when a request comes.
 pub async fn serve(house: Arc<House>, listener: impl Into<Listener>, shutdown: CancellationToken) {
     let listener = listener.into();
     let config = house.config();
     let places = config.server.max_connections.clamp(1, Semaphore::MAX_PERMITS);
-    let reception = Reception {
+    let mut configs = house.configs();
+    let mut reception = Reception {
         builder: Arc::new(builder(&config.server)),
         graceful: GracefulShutdown::new(),
         patience: Limits { head: config.server.header_timeout, silence: config.server.keep_alive_timeout },
@@ -81,6 +82,10 @@ pub async fn serve(house: Arc<House>, listener: impl Into<Listener>, shutdown: C
     loop {
         let next = tokio::select! {
             () = shutdown.cancelled() => break,
+            Ok(()) = configs.changed() => {
+                reception.router = routes(Door::new(Arc::clone(&reception.house)));
+                continue;
+            }
             next = reception.next(&listener) => next,
         };
         match next {
@@ -148,9 +153,14 @@ impl Reception {
         let connection = self.builder.serve_connection(stream, TowerToHyperService::new(service));
         let connection = self.graceful.watch(connection.into_owned());
         let open = self.house.metrics.connection();
+        let cutting = self.house.supervisor.cutting().clone();
         self.house.supervisor.start("connection", async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error, "a connection ended badly");
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(error, "a connection ended badly");
+                },
+                // What had arrived of its bodies is kept by the operations, which go on.
+                () = cutting.cancelled() => {}
             }
             drop((open, place));
         });

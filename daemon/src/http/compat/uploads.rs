@@ -154,7 +154,7 @@ async fn finish(
     };
     let if_exists = if same { IfExists::Replace } else { IfExists::Rename };
     let completion = Completion { if_exists, ..Completion::default() };
-    let file = door.engine.complete(&caller, begun.upload.id, completion).await?;
+    let file = door.house.complete(&caller, begun.upload.id, completion).await?;
     match filename {
         Some(name) if is_unnamed(&begun) && name != file.path => named(&door, &owner, file, &name).await,
         _ => Ok(file),

@@ -160,8 +160,8 @@ pub(crate) async fn complete(
         length: members.length("length", "bad_length")?,
         if_exists: members.if_exists("if_exists")?,
     };
-    let engine = door.engine.clone();
-    let work = async move { engine.complete(&asker.caller(), id, completion).await };
+    let house = door.house.clone();
+    let work = async move { house.complete(&asker.caller(), id, completion).await };
     let file = door.run("complete", work).await?;
     Ok(Json(json!({ "file": FileJson::from(file) })))
 }
