@@ -11,14 +11,13 @@
     reason = "a test that cannot go on should say so loudly"
 )]
 
+mod files;
 mod story;
 
 use cairn_engine::contracts::Placement;
 use cairn_engine::testing::faults::FaultPlan;
 
-use story::{Restart, Story};
-
-const PLACEMENTS: [Placement; 2] = [Placement::InPlace, Placement::Objects];
+use story::{PLACEMENTS, Restart, Story};
 
 /// How many store calls the life has when nothing goes wrong.
 async fn calls_of_a_life(placement: Placement) -> u64 {

@@ -12,6 +12,9 @@ use cairn_engine::testing::memory_sessions::MemorySessions;
 use cairn_engine::{Caller, Digest, Engine, File, FilePath, Policy, Refusal, State, UploadId};
 use futures_util::TryStreamExt;
 
+/// Both ways of writing.
+pub(crate) const PLACEMENTS: [Placement; 2] = [Placement::InPlace, Placement::Objects];
+
 const CHUNK: usize = 2048;
 const LENGTH: usize = 4 * CHUNK + 1500;
 
