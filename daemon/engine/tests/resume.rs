@@ -1,5 +1,7 @@
 //! Uploads found by their content, or by their id alone.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so loudly")]
+
 use cairn_engine::contracts::Placement;
 use cairn_engine::engine::NewUpload;
 use cairn_engine::testing::bench::{Bench, body, owner, wish};

@@ -173,7 +173,9 @@ impl Scene {
             Request::Abort => engine.abort(&ada(), self.id).await?,
             Request::Purge => drop(engine.purge(self.id).await?),
             Request::Sweep => drop(engine.sweep(Sweeping::default()).await?),
-            Request::Merge => drop(engine.merge(&blob()).await?),
+            Request::Merge => {
+                engine.merge(&blob()).await?;
+            }
             Request::Remove => drop(engine.remove_file(&ada_owns, &"a".parse().unwrap()).await?),
             Request::Adopt => return engine.adopt(&ada_owns, &"b".parse().unwrap(), &blob(), None).await,
             Request::LoseSessions => {
