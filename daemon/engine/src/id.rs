@@ -111,6 +111,13 @@ impl ObjectKey {
         Self(format!("{}{offset:016x}-{nonce:032x}", Self::folder(upload)))
     }
 
+    /// For an object of one stretch: its nonce, the greater the later it was begun.
+    pub fn stretch_nonce(&self) -> Option<u128> {
+        self.stretch_offset()?;
+        let (_, nonce) = self.name().split_once('-')?;
+        u128::from_str_radix(nonce, 16).ok()
+    }
+
     /// An object that a merge writes.
     pub fn merged(nonce: u128) -> Self {
         let name = format!("{nonce:032x}");
@@ -212,6 +219,7 @@ mod tests {
         let key = ObjectKey::stretch(id, 5 << 20, 9);
         assert_eq!(key.upload(), Some(id));
         assert_eq!(key.stretch_offset(), Some(5 << 20));
+        assert_eq!((key.stretch_nonce(), ObjectKey::data(id).stretch_nonce()), (Some(9), None));
         assert_eq!(ObjectKey::data(id).stretch_offset(), None);
         assert_eq!(ObjectKey::merged(3).upload(), None);
         assert_eq!(key.as_str().parse(), Ok(key));

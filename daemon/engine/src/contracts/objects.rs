@@ -31,7 +31,7 @@ pub struct Place {
     /// own file. Otherwise the attempt gets an object of its own. A store may give it one all the same: bytes that
     /// were committed are never written over, even if no record of them came about.
     pub free: bool,
-    /// 128 random bits for the name of such an object.
+    /// For the name of such an object: never twice the same, and greater for a later attempt.
     pub nonce: u128,
 }
 

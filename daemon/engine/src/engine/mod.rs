@@ -122,6 +122,12 @@ impl Engine {
         ]
     }
 
+    /// A nonce for the object of one stretch: the time in milliseconds, so that names tell what came later, and 64
+    /// bits of chance.
+    fn nonce(&self) -> u128 {
+        u128::from(self.now().0) << 64 | self.ground.chance.bits() & u128::from(u64::MAX)
+    }
+
     /// Leaves work for after the answer.
     fn errand(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
         self.ground.errands.start(name, Box::pin(work));

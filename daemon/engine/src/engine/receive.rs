@@ -41,7 +41,7 @@ impl Engine {
             max_length: slot.length,
             total: upload.length,
             free: ticket.alone && session.receipts.is_empty(),
-            nonce: self.ground.chance.bits(),
+            nonce: self.nonce(),
         };
         let mut watchers = Watchers {
             verifier: Some(BodyVerifier::new(incoming.digests)),
@@ -323,7 +323,7 @@ impl Appending<'_> {
             max_length: room,
             total: self.upload.length,
             free: free && self.ticket.alone,
-            nonce: self.engine.ground.chance.bits(),
+            nonce: self.engine.nonce(),
         };
         if room == 0 {
             return Ok(Outcome::Full);

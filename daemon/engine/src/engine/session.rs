@@ -49,7 +49,10 @@ impl Engine {
     pub(super) async fn rebuild(&self, id: UploadId) -> Result<Option<Upload>, Refusal> {
         let Some(manifest) = self.ground.objects.manifest(id).await? else { return Ok(None) };
         let mut receipts = Vec::new();
-        for found in self.ground.objects.survey(id).await? {
+        let mut survey = self.ground.objects.survey(id).await?;
+        // What the store keeps receipts of is in their order; of the rest, names tell what came later and counts.
+        survey.sort_by_key(|found| found.receipt.is_none().then(|| found.object.stretch_nonce()));
+        for found in survey {
             receipts.extend(self.receipt_of(found).await?);
         }
         let mut upload = manifest.upload;

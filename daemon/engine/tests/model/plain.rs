@@ -23,8 +23,6 @@ pub(crate) struct Upload {
     pub(crate) file: Option<File>,
     /// The session store has forgotten it, and nobody has asked for it since.
     pub(crate) lost: bool,
-    /// Bytes were replaced by others.
-    pub(crate) rewritten: bool,
 }
 
 /// A body as the client sends it.
@@ -89,7 +87,7 @@ fn broken(kept: u64) -> Refusal {
 impl Upload {
     pub(crate) fn new(id: UploadId, path: FilePath, length: Option<u64>) -> Self {
         let (bytes, state) = (Vec::new(), Some(State::Open));
-        Self { id, path, length, bytes, state, file: None, lost: false, rewritten: false }
+        Self { id, path, length, bytes, state, file: None, lost: false }
     }
 
     /// The offset after the last byte that is there.
@@ -131,7 +129,6 @@ impl Upload {
             self.bytes.resize(end, None);
         }
         for (byte, new) in self.bytes[offset..end].iter_mut().zip(bytes) {
-            self.rewritten |= byte.is_some();
             *byte = Some(*new);
         }
     }

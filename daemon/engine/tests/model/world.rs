@@ -18,7 +18,6 @@ use crate::plain::{Files, MAX_LENGTH, Sent, Upload, free_path};
 
 pub(crate) struct World {
     bench: Bench,
-    placement: Placement,
     engine: Engine,
     uploads: Vec<Upload>,
     files: Files,
@@ -65,7 +64,7 @@ impl World {
     pub(crate) fn new(placement: Placement) -> Self {
         let bench = Bench::new(placement);
         let engine = bench.engine(policy());
-        Self { bench, placement, engine, uploads: Vec::new(), files: Files::new() }
+        Self { bench, engine, uploads: Vec::new(), files: Files::new() }
     }
 
     pub(crate) async fn apply(&mut self, command: Command) {
@@ -253,18 +252,12 @@ impl World {
         self.engine = self.bench.engine(policy());
     }
 
-    /// Of an upload written as objects, a survey cannot tell which of two that overlap came later: such are spared.
     async fn lose_sessions(&mut self) {
-        let open = |upload: &Upload| upload.state == Some(State::Open);
-        let unclear = self.uploads.iter().any(|upload| open(upload) && upload.rewritten);
-        if unclear && self.placement == Placement::Objects {
-            return;
-        }
         for upload in self.bench.uploads().await.unwrap() {
             self.bench.sessions.remove(upload.id).await.unwrap();
         }
         for upload in &mut self.uploads {
-            upload.lost = open(upload);
+            upload.lost = upload.state == Some(State::Open);
             if upload.state == Some(State::Aborted) {
                 upload.state = None;
             }
