@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
+use tempfile::TempDir;
 
 /// Every regular file under a directory, by its path below it, with its length.
 pub fn files(root: &Path) -> BTreeMap<PathBuf, u64> {
@@ -42,7 +43,9 @@ fn starts_like_sqlite(path: &Path) -> bool {
 /// The rows that a query finds in a database, every value as text (`NULL`, and `x'…'` for bytes). The database is
 /// opened to read only; it may be in use.
 pub fn rows(database: &Path, query: &str) -> Vec<Vec<String>> {
-    let connection = open(database);
+    let copied = copy_of(database);
+    let database = copied.as_ref().map_or(database.to_owned(), |folder| folder.path().join("database"));
+    let connection = open(&database);
     let mut statement = connection.prepare(query).unwrap_or_else(|error| panic!("{query}: {error}"));
     let columns = statement.column_count();
     let found = statement.query_map([], |row| {
@@ -63,6 +66,21 @@ pub fn row_counts(root: &Path) -> BTreeMap<String, u64> {
         }
     }
     counts
+}
+
+/// SQLite finds the real path of a database, and what a process sees below `/proc/<pid>/root` has none here: such a
+/// database is copied.
+fn copy_of(database: &Path) -> Option<TempDir> {
+    if !database.starts_with("/proc") {
+        return None;
+    }
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let log = PathBuf::from(format!("{}-wal", database.display()));
+    std::fs::copy(database, folder.path().join("database")).expect("a database can be copied");
+    if log.exists() {
+        std::fs::copy(log, folder.path().join("database-wal")).expect("a log can be copied");
+    }
+    Some(folder)
 }
 
 fn open(database: &Path) -> Connection {
