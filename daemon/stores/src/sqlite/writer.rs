@@ -220,20 +220,25 @@ mod tests {
         writer.run(Promise::Durable, count).await.unwrap()
     }
 
-    /// Holds the writer back until several changes wait, so that they are one group.
+    /// Holds the writer back until these changes wait, so that they are one group.
     async fn together<F: Future>(writer: &Writer, changes: F) -> F::Output {
-        let (held, release) = (Arc::new(Barrier::new(2)), ());
-        let at_the_desk = Arc::clone(&held);
+        let (begun, released) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+        let wait = |barrier: &Arc<Barrier>| {
+            let barrier = Arc::clone(barrier);
+            tokio::task::spawn_blocking(move || barrier.wait())
+        };
+        let desk = [Arc::clone(&begun), Arc::clone(&released)];
         let hold = writer.run(Promise::Durable, move |_| {
-            at_the_desk.wait();
+            desk.iter().for_each(|barrier| drop(barrier.wait()));
             Ok(())
         });
         let go = async {
-            tokio::task::yield_now().await;
-            tokio::task::spawn_blocking(move || held.wait()).await.unwrap();
-            release
+            // From here on the writer is busy with a group of one.
+            wait(&begun).await.unwrap();
+            // All changes are handed in when they are polled first, before the writer is let go.
+            futures_util::future::join(changes, async { wait(&released).await.unwrap() }).await.0
         };
-        let (hold, output, ()) = futures_util::future::join3(hold, changes, go).await;
+        let (hold, output) = futures_util::future::join(hold, go).await;
         hold.unwrap();
         output
     }
@@ -284,6 +289,24 @@ mod tests {
         let (first, large, second) = together(&writer, changes).await;
         assert_eq!(first.unwrap(), 1);
         assert_eq!(large.unwrap_err().failure, Failure::Full);
+        assert_eq!(second.unwrap(), 2);
+        assert_eq!(rows(&writer).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_change_that_loses_the_transaction_loses_none_of_its_neighbours() {
+        let writer = writer();
+        let lose = |connection: &Connection| Ok(connection.execute_batch("ROLLBACK")?);
+        let changes = async {
+            futures_util::join!(
+                writer.run(Promise::Durable, insert(1)),
+                writer.run(Promise::Durable, lose),
+                writer.run(Promise::Durable, insert(2)),
+            )
+        };
+        let (first, lost, second) = together(&writer, changes).await;
+        assert_eq!(first.unwrap(), 1);
+        assert_eq!(lost.unwrap_err().source.to_string(), "SQLite gave the transaction up");
         assert_eq!(second.unwrap(), 2);
         assert_eq!(rows(&writer).await, 2);
     }
