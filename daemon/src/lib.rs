@@ -1,5 +1,6 @@
 //! The cairn daemon: chunked uploads over HTTP into any storage.
 
+pub mod admin;
 pub mod background;
 pub mod config;
 pub mod data_dir;

@@ -18,7 +18,7 @@ mod measure;
 mod native;
 mod numbers;
 mod patience;
-mod problem;
+pub(crate) mod problem;
 mod request_id;
 mod serve;
 
@@ -27,6 +27,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get, post, put};
 use http::StatusCode;
 
+pub(crate) use self::native::json::rfc3339;
+pub(crate) use self::serve::serve_router;
 pub use self::serve::{Listener, serve};
 
 use self::compat::{files as by_hash, uploads as parts};
@@ -88,6 +90,6 @@ fn any_of_a_file() -> MethodRouter<Door> {
     get(files::get).put(files::put).post(files::rename_or_copy).delete(files::remove)
 }
 
-async fn no_route() -> Problem {
+pub(crate) async fn no_route() -> Problem {
     Problem::plain(StatusCode::NOT_FOUND)
 }

@@ -67,6 +67,17 @@ impl From<UnixListener> for Listener {
 /// The limits of connections are those of the configuration in force now, origins and protocols those in force when a
 /// connection comes, limits of requests those in force when a request comes.
 pub async fn serve(house: Arc<House>, listener: impl Into<Listener>, shutdown: CancellationToken) {
+    let router = routes(Door::new(Arc::clone(&house)));
+    serve_router(house, router, listener, shutdown).await;
+}
+
+/// Serves a router with the limits of connections that are in force now.
+pub(crate) async fn serve_router(
+    house: Arc<House>,
+    router: Router,
+    listener: impl Into<Listener>,
+    shutdown: CancellationToken,
+) {
     let listener = listener.into();
     let config = house.config();
     let places = config.server.max_connections.clamp(1, Semaphore::MAX_PERMITS);
@@ -75,7 +86,7 @@ pub async fn serve(house: Arc<House>, listener: impl Into<Listener>, shutdown: C
         builder: Arc::new(builder(&config.server)),
         graceful: GracefulShutdown::new(),
         patience: Limits { head: config.server.header_timeout, silence: config.server.keep_alive_timeout },
-        router: routes(Door::new(Arc::clone(&house))),
+        router,
         places: Arc::new(Semaphore::new(places)),
         house,
     };

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
 use super::StartError;
+use crate::admin;
 use crate::config::Config;
 use crate::house::House;
 use crate::http::{self, Listener};
@@ -88,14 +89,10 @@ impl Listeners {
             start(house, "http", failed, serving);
         }
         let (house_of_admin, stopping) = (Arc::clone(house), house.supervisor.stopping().clone());
-        let admin = self.admin;
-        start(house, "admin", failed, async move { wait_for_admin(house_of_admin, admin, stopping).await });
+        let listener = self.admin;
+        start(house, "admin", failed, async move { admin::serve(house_of_admin, listener, stopping).await });
         self.places.join(", ")
     }
-}
-
-async fn wait_for_admin(_house: Arc<House>, _listener: UnixListener, stopping: CancellationToken) {
-    stopping.cancelled().await;
 }
 
 fn start(
