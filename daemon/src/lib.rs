@@ -1,4 +1,4 @@
-//! The cairn daemon: chunked uploads over HTTP into any storage.
+#![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod admin;
 pub mod background;

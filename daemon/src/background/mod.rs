@@ -39,3 +39,6 @@ async fn unless_stopping(house: &House, round: impl Future<Output = ()>) {
         () = round => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,3 +40,6 @@ async fn timed<T>(
     metrics.store_call(store, operation, begun.elapsed(), failure);
     answer
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ mod ground;
 mod listeners;
 
 use std::error::Error;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,11 +121,22 @@ async fn serve(
     house.set_ready();
     systemd::tell_ready(&format!("listening on {places}"));
     tracing::info!(listen = places, admin = %admin_socket.display(), "cairnd {} is ready", env!("CARGO_PKG_VERSION"));
+    greet(&places, &house.config());
     let told = until_stopped(&house, inbox, sources, level, &failed).await;
     stop(&house, inbox).await;
     data_dir.forget_address();
     listeners::remove_socket(&admin_socket);
     told
+}
+
+/// Whoever started it by hand learns where it is.
+fn greet(places: &str, config: &Config) {
+    if std::io::stdout().is_terminal() {
+        println!(
+            "cairn listens on {places} and keeps everything in {}; Ctrl-C stops it",
+            config.server.data_dir.display()
+        );
+    }
 }
 
 /// After a reboot: bytes that were acknowledged before they were synced may be gone.
