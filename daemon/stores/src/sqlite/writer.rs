@@ -229,7 +229,9 @@ mod tests {
         };
         let desk = [Arc::clone(&begun), Arc::clone(&released)];
         let hold = writer.run(Promise::Durable, move |_| {
-            desk.iter().for_each(|barrier| drop(barrier.wait()));
+            for barrier in &desk {
+                barrier.wait();
+            }
             Ok(())
         });
         let go = async {
