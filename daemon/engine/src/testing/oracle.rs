@@ -7,7 +7,8 @@ use crate::contracts::{
     BlobFilter, Catalog, ObjectStore, PageRequest, Session, SessionStore, UploadFilter, View,
 };
 use crate::coverage::Coverage;
-use crate::digest::{Checksum, Digest, tree};
+use crate::digest::running::PrefixDigests;
+use crate::digest::{Algorithm, Checksum, Digest, tree};
 use crate::extent::Extent;
 use crate::file::{Blob, Content};
 use crate::upload::{State, Upload};
@@ -19,7 +20,7 @@ pub type Finding = String;
 const ALL: usize = 10_000;
 
 impl Bench {
-    /// Looks at every blob and every open upload: each row has its bytes, and no other bytes.
+    /// Looks at every blob and every open upload: each row has its bytes and its digests, and no others.
     ///
     /// # Errors
     /// The first row that has not.
@@ -29,6 +30,12 @@ impl Bench {
             let bytes = self.bytes_of_blob(&blob).await?;
             if Digest::blake3(*blake3::hash(&bytes).as_bytes()) != blob.id {
                 return Err(format!("blob {} has other bytes", blob.id));
+            }
+            let mut prefix = PrefixDigests::new(&[Algorithm::Sha1, Algorithm::Sha256]);
+            prefix.update(&bytes);
+            let known = [vec![blob.id.clone()], prefix.finish()].concat();
+            if let Some(wrong) = blob.digests.iter().find(|digest| !known.contains(digest)) {
+                return Err(format!("blob {} has not the digest {wrong}", blob.id));
             }
         }
         for upload in self.uploads().await? {

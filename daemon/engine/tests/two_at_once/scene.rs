@@ -8,7 +8,7 @@ use cairn_engine::engine::{Completion, Created, Sweeping};
 use cairn_engine::policy::Instant;
 use cairn_engine::testing::bench::{Bench, body, owner, wish};
 use cairn_engine::testing::faults::{FaultPlan, Faults};
-use cairn_engine::{Caller, Digest, Engine, File, Policy, Refusal, State, UploadId};
+use cairn_engine::{Algorithm, Caller, Digest, Engine, File, Policy, Refusal, State, UploadId};
 use tokio::sync::Notify;
 
 const CHUNK: usize = 600;
@@ -195,6 +195,7 @@ impl Scene {
         self.rows_are_sound().await;
         self.files_are_there().await;
         self.chunks_are_there().await;
+        self.complete_what_is_open().await;
         self.bench.errands.run().await;
         for _ in 0..4 {
             self.sweep_later().await;
@@ -301,6 +302,21 @@ impl Scene {
         if appended { Vec::new() } else { bytes }
     }
 
+    /// An upload that can be completed now becomes a file with the right digests.
+    async fn complete_what_is_open(&self) {
+        if self.stage == Stage::Begun && self.chunk_three_was_asked_for() {
+            match self.engine.complete(&ada(), self.id, Completion::default()).await {
+                Ok(_) => self.rows_are_sound().await,
+                Err(Refusal::NoUpload | Refusal::NotOpen { .. } | Refusal::Incomplete { .. }) => {}
+                Err(refusal) => panic!("{refusal:?}; {}", self.told),
+            }
+        }
+    }
+
+    fn chunk_three_was_asked_for(&self) -> bool {
+        self.done(Request::Chunk(3)) || self.done(Request::Append)
+    }
+
     async fn sweep_later(&self) {
         self.bench.clock.advance(policy().grace + Duration::from_secs(1));
         let report = self.engine.sweep(Sweeping::default()).await.unwrap();
@@ -341,7 +357,12 @@ async fn begun(engine: &Engine) -> UploadId {
 }
 
 fn policy() -> Policy {
-    Policy { roll_bytes: 250, instant: Instant::Trusting, ..Policy::default() }
+    Policy {
+        roll_bytes: 250,
+        instant: Instant::Trusting,
+        digests: vec![Algorithm::Sha1],
+        ..Policy::default()
+    }
 }
 
 fn ada() -> Caller {
