@@ -63,8 +63,8 @@ pub(super) async fn merge(
     Ok(lines(&house, "merge blobs", blobs, merge_one))
 }
 
-async fn merge_one(engine: Arc<Engine>, blob: Blob) -> Result<api::Merged, Refusal> {
-    match engine.merge(&blob.id).await {
+async fn merge_one(house: Arc<House>, blob: Blob) -> Result<api::Merged, Refusal> {
+    match house.merge(&blob.id).await {
         Ok(outcome) => Ok(words::merged(&blob, &outcome)),
         Err(refusal) if refusal.failed_store().is_some() => Err(refusal),
         Err(refusal) => Ok(api::Merged {
@@ -86,8 +86,8 @@ pub(super) async fn verify(
     Ok(lines(&house, "verify blobs", blobs, verify_one))
 }
 
-async fn verify_one(engine: Arc<Engine>, blob: Blob) -> Result<api::Verified, Refusal> {
-    match engine.verify(&blob.id).await {
+async fn verify_one(house: Arc<House>, blob: Blob) -> Result<api::Verified, Refusal> {
+    match house.engine.verify(&blob.id).await {
         Ok(verified) => Ok(words::verified(&verified)),
         Err(refusal) if refusal.failed_store().is_some() => Err(refusal),
         Err(refusal) => Ok(api::Verified {
@@ -138,14 +138,14 @@ fn lines<T, F>(
     house: &Arc<House>,
     name: &'static str,
     blobs: Vec<Blob>,
-    one: impl Fn(Arc<Engine>, Blob) -> F + Send + 'static,
+    one: impl Fn(Arc<House>, Blob) -> F + Send + 'static,
 ) -> Response
 where
     T: Serialize + Send + 'static,
     F: Future<Output = Result<T, Refusal>> + Send + 'static,
 {
     let (sender, receiver) = mpsc::channel::<Bytes>(LINES);
-    let (engine, stopping) = (Arc::clone(&house.engine), house.supervisor.stopping().clone());
+    let (of, stopping) = (Arc::clone(house), house.supervisor.stopping().clone());
     house.supervisor.start(name, async move {
         let length = blobs.iter().map(|blob| blob.length).sum();
         let mut next = line(&api::Event::<T>::Begin { blobs: blobs.len() as u64, length });
@@ -159,7 +159,7 @@ where
                 let _ = sender.send(line(&api::Event::<T>::Stopped { detail })).await;
                 return;
             }
-            next = match one(Arc::clone(&engine), blob).await {
+            next = match one(Arc::clone(&of), blob).await {
                 Ok(item) => line(&api::Event::Item(item)),
                 Err(refusal) => {
                     tracing::error!(

@@ -50,11 +50,8 @@ pub(super) async fn sweep(
 ) -> Result<Json<api::SweepReport>, Problem> {
     let request = asking::body(request)?;
     let how = Sweeping { dry_run: request.dry_run, forced: request.force };
-    let engine = Arc::clone(&house.engine);
-    let report = run(&house, "sweep", async move { engine.sweep(how).await }).await?;
-    if !how.dry_run {
-        house.metrics.sweep(&report);
-    }
+    let swept = Arc::clone(&house);
+    let report = run(&house, "sweep", async move { swept.sweep(how).await }).await?;
     Ok(Json(told(report, how.dry_run)))
 }
 

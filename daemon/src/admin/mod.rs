@@ -24,8 +24,7 @@ use crate::http::{no_route, serve_router};
 
 /// Serves the admin API until the shutdown begins and the running requests have ended.
 pub async fn serve(house: Arc<House>, listener: UnixListener, shutdown: CancellationToken) {
-    let router = routes(Arc::clone(&house));
-    serve_router(house, router, listener, shutdown).await;
+    serve_router(house, routes, listener, shutdown).await;
 }
 
 /// Every route of the operator.

@@ -52,11 +52,11 @@ pub(super) async fn complete(
     Path(id): Path<String>,
 ) -> Result<Json<api::Completed>, Problem> {
     let id = asking::upload_id(&id)?;
-    let engine = Arc::clone(&house.engine);
+    let of = Arc::clone(&house);
     let completed = run(&house, "complete an upload", async move {
-        let file = engine.complete(&Caller::Operator, id, Completion::default()).await?;
-        let blob = engine.blob_of(&file).await?;
-        let outcome = engine.merge(&blob.id).await?;
+        let file = of.complete(&Caller::Operator, id, Completion::default()).await?;
+        let blob = of.engine.blob_of(&file).await?;
+        let outcome = of.merge(&blob.id).await?;
         Ok(api::Completed { merge: words::merged(&blob, &outcome), file: words::file(file) })
     });
     completed.await.map(Json)

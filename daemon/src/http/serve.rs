@@ -67,14 +67,14 @@ impl From<UnixListener> for Listener {
 /// The limits of connections are those of the configuration in force now, origins and protocols those in force when a
 /// connection comes, limits of requests those in force when a request comes.
 pub async fn serve(house: Arc<House>, listener: impl Into<Listener>, shutdown: CancellationToken) {
-    let router = routes(Door::new(Arc::clone(&house)));
-    serve_router(house, router, listener, shutdown).await;
+    serve_router(house, |house| routes(Door::new(house)), listener, shutdown).await;
 }
 
-/// Serves a router with the limits of connections that are in force now.
+/// Serves a router with the limits of connections that are in force now. The router is made again for the connections
+/// that come after a change of the configuration.
 pub(crate) async fn serve_router(
     house: Arc<House>,
-    router: Router,
+    router: impl Fn(Arc<House>) -> Router,
     listener: impl Into<Listener>,
     shutdown: CancellationToken,
 ) {
@@ -86,7 +86,7 @@ pub(crate) async fn serve_router(
         builder: Arc::new(builder(&config.server)),
         graceful: GracefulShutdown::new(),
         patience: Limits { head: config.server.header_timeout, silence: config.server.keep_alive_timeout },
-        router,
+        router: router(Arc::clone(&house)),
         places: Arc::new(Semaphore::new(places)),
         house,
     };
@@ -94,7 +94,7 @@ pub(crate) async fn serve_router(
         let next = tokio::select! {
             () = shutdown.cancelled() => break,
             Ok(()) = configs.changed() => {
-                reception.router = routes(Door::new(Arc::clone(&reception.house)));
+                reception.router = router(Arc::clone(&reception.house));
                 continue;
             }
             next = reception.next(&listener) => next,

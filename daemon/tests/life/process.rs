@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -62,6 +62,13 @@ impl Place {
             std::iter::repeat_with(|| self.told()).find(|told| !told.starts_with("STOPPING=1\n")).unwrap();
         assert!(told.starts_with("READY=1\n"), "{told}");
         running
+    }
+
+    /// A connection to the admin socket.
+    pub(crate) fn admin(&self) -> UnixStream {
+        let stream = UnixStream::connect(self.data().join("admin.sock")).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream
     }
 
     /// What the daemon tells next.
@@ -166,7 +173,7 @@ impl Drop for Running {
     }
 }
 
-pub(crate) fn ask(mut stream: TcpStream, request: &str) -> String {
+pub(crate) fn ask(mut stream: impl Read + Write, request: &str) -> String {
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::process::{Place, Running, get};
+use crate::process::{Place, Running, ask, get};
 
 fn start_with(place: &Place, toml: &str) -> Running {
     let file = place.write("cairn.toml", toml);
@@ -63,6 +63,19 @@ fn sighup_changes_origins_for_new_connections() {
     daemon.logged("the configuration was read again");
     let answer = daemon.ask(request);
     assert!(allows(&answer), "{answer}");
+}
+
+#[test]
+fn after_a_reload_each_socket_serves_what_it_served_before() {
+    let place = Place::new();
+    let daemon = start_with(&place, "");
+    place.write("cairn.toml", "[uploads]\nmax_length = \"2MiB\"\n");
+    daemon.signal(Signal::HUP);
+    daemon.logged("the configuration was read again");
+    let status = get("/admin/v1/status");
+    assert!(ask(place.admin(), &status).starts_with("HTTP/1.1 200"));
+    assert!(ask(place.admin(), &get("/v1/me")).starts_with("HTTP/1.1 404"));
+    assert!(daemon.ask(&status).starts_with("HTTP/1.1 404"));
 }
 
 #[test]

@@ -46,17 +46,14 @@ fn a_connection_that_came_before_the_daemon_is_served() {
 
 #[test]
 fn a_unix_socket_is_used() {
-    use std::io::{Read, Write};
     use std::os::unix::net::{UnixListener, UnixStream};
     let place = Place::new();
     let path = place.folder.path().join("http.sock");
     let listener = UnixListener::bind(&path).unwrap();
     let _daemon = place.start_as(handed(&place.command(), OwnedFd::from(listener)));
-    let mut stream = UnixStream::connect(&path).unwrap();
+    let stream = UnixStream::connect(&path).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
-    stream.write_all(get("/healthz").as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    let answer = ask(stream, &get("/healthz"));
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(!place.data().join("listen").exists());
 }
