@@ -84,3 +84,35 @@ fn the_user_and_the_first_configuration_are_made() {
     assert_eq!(all_text(&files), "");
     assert!(root.path().join("etc/cairn/config.toml").is_file());
 }
+
+#[test]
+fn the_daemon_understands_what_the_service_tells_it() {
+    let root = tempfile::tempdir().unwrap();
+    let place = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
+    for folder in ["etc", "run", "data"] {
+        std::fs::create_dir(place(folder)).unwrap();
+    }
+    std::fs::copy(workspace().join("config.example.toml"), root.path().join("etc/config.toml")).unwrap();
+    let text = std::fs::read_to_string(unit("cairnd.service")).unwrap();
+    let text = text.replace("/usr/bin/cairnd", binary("cairnd").to_str().unwrap());
+    let text = text.replace("/etc/cairn", &place("etc")).replace("/run/cairn", &place("run"));
+    let text = text.replace("/var/lib/cairn", &place("data"));
+
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).unwrap().to_owned();
+    let (command, environment) = (value("ExecStart="), value("Environment="));
+    let mut words = command.split(' ');
+    let (name, socket) = environment.split_once('=').unwrap();
+    let output = Command::new(words.next().unwrap())
+        .args(words)
+        .arg("--check-config")
+        .env(name, socket)
+        .output()
+        .unwrap();
+    let told = all_text(&output);
+    assert!(output.status.success(), "{told}");
+    for line in
+        [format!("admin socket   {}/admin.sock", place("run")), format!("data directory {}", place("data"))]
+    {
+        assert!(told.lines().any(|told| told == line), "no `{line}` in\n{told}");
+    }
+}
