@@ -93,12 +93,13 @@ pub(crate) async fn serve_router(
     loop {
         let next = tokio::select! {
             () = shutdown.cancelled() => break,
-            Ok(()) = configs.changed() => {
-                reception.router = router(Arc::clone(&reception.house));
-                continue;
-            }
             next = reception.next(&listener) => next,
         };
+        // Looked at once the connection is there, so that whoever connects after a change meets it.
+        if configs.has_changed().unwrap_or(false) {
+            configs.mark_unchanged();
+            reception.router = router(Arc::clone(&reception.house));
+        }
         match next {
             Ok((stream, place)) => reception.take(stream, place),
             Err(error) => rest_after(&error).await,

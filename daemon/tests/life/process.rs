@@ -1,7 +1,7 @@
 //! A daemon of a test's own. It tells that it is ready by `NOTIFY_SOCKET`, as it would tell systemd; its log is read line
 //! by line as it comes.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
@@ -74,7 +74,13 @@ impl Place {
     /// What the daemon tells next.
     pub(crate) fn told(&self) -> String {
         let mut bytes = [0; 1024];
-        let length = self.socket.recv(&mut bytes).expect("the daemon tells something in time");
+        let received = loop {
+            match self.socket.recv(&mut bytes) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                received => break received,
+            }
+        };
+        let length = received.expect("the daemon tells something in time");
         String::from_utf8(bytes[..length].to_vec()).unwrap()
     }
 }
