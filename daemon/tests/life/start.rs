@@ -41,6 +41,23 @@ fn what_a_killed_daemon_left_behind_is_no_hindrance() {
 }
 
 #[test]
+fn after_a_power_failure_open_uploads_are_looked_at_if_they_were_acknowledged_unsynced() {
+    let place = Place::new();
+    let start = || {
+        let mut command = place.command();
+        command.env("CAIRN__UPLOADS__DURABILITY", "complete");
+        place.start_as(command)
+    };
+    start().kill9();
+    let boot = place.data().join("boot");
+    let told = std::fs::read_to_string(&boot).unwrap();
+    assert!(told.ends_with("\nunsynced\n"), "{told}");
+    std::fs::write(&boot, "another\nunsynced\n").unwrap();
+    start().logged("every open upload was looked at");
+    assert_eq!(std::fs::read_to_string(&boot).unwrap(), told);
+}
+
+#[test]
 fn a_newer_schema_is_refused_with_4_and_left_as_it_is() {
     let place = Place::new();
     let daemon = place.start();
