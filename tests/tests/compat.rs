@@ -108,6 +108,21 @@ async fn a_second_init_resumes_the_open_upload_and_an_ended_one_is_begun_anew() 
 }
 
 #[tokio::test]
+async fn an_init_that_resumes_tells_every_chunk_that_is_there() {
+    let daemon = Daemon::start().await;
+    let client = daemon.client();
+    let content = Content::new(22, 1500);
+    let form = format!("username=ann&filehash={}&filesize=1500&chunksize=1", content.sha1());
+    let upload = done(client.post_form("/file/mpupload/init", &form).await);
+    let target = format!("/v1/uploads/{}", upload["UploadID"].as_str().unwrap());
+    let append = client.user("ann").call("PATCH", &target).header("upload-offset", "0");
+    let append = append.header("content-type", "application/octet-stream").body(content.range(0..1200));
+    append.send().await.expect(204);
+    let again = done(client.post_form("/file/mpupload/init", &form).await);
+    assert_eq!(again["ChunkExists"], json!((1..=1200).collect::<Vec<u64>>()));
+}
+
+#[tokio::test]
 async fn parameters_may_come_from_anywhere_but_not_after_the_bytes() {
     let daemon = Daemon::start().await;
     let client = daemon.client();

@@ -227,7 +227,7 @@ fn kind_of_status(status: StatusCode) -> &'static str {
     }
 }
 
-/// Chunk numbers that a document lists at most; `missing_ranges` tells all of them.
+/// Chunk numbers, or ranges of them, that a document lists at most; the rest is told when these are there.
 const MAX_NUMBERS: usize = 1_000;
 
 /// Inclusive ranges of chunk numbers as a list of numbers, cut off after a thousand.

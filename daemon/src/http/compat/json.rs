@@ -3,10 +3,8 @@
 use cairn_engine::engine::UploadStatus;
 use cairn_engine::{Algorithm, Digest, File};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::http::native::json::rfc3339;
-use crate::http::problem::numbers;
 
 /// What `init` tells.
 #[derive(Serialize)]
@@ -18,7 +16,8 @@ pub(crate) struct Begun {
     upload_id: String,
     chunk_size: u64,
     chunk_count: u64,
-    chunk_exists: Value,
+    /// Every chunk that is there, however many: the client sends all others.
+    chunk_exists: Vec<u64>,
 }
 
 impl From<&UploadStatus> for Begun {
@@ -30,7 +29,7 @@ impl From<&UploadStatus> for Begun {
             upload_id: upload.id.to_string(),
             chunk_size: upload.chunk_size,
             chunk_count: status.chunk_count.unwrap_or_default(),
-            chunk_exists: numbers(status.received.iter().copied()),
+            chunk_exists: status.received.iter().flat_map(|(first, last)| *first..=*last).collect(),
         }
     }
 }
