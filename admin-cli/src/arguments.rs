@@ -12,18 +12,21 @@ const SOCKET_HERE: &str = "cairn-data/admin.sock";
 /// Where the daemon listens if systemd started it.
 const SOCKET_OF_THE_SERVICE: &str = "/run/cairn/admin.sock";
 
+/// The head above those options that every verb has.
+const EVERYWHERE: &str = "Options of every verb";
+
 /// Looks after a cairn daemon.
 #[derive(Debug, Parser)]
 #[command(name = "cairnctl", version, arg_required_else_help = true)]
 pub(crate) struct Arguments {
     /// The daemon's admin socket [default: ./cairn-data/admin.sock if it is there, else /run/cairn/admin.sock]
-    #[arg(long, global = true, value_name = "PATH", env = "CAIRN_ADMIN_SOCKET", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "PATH", env = "CAIRN_ADMIN_SOCKET", hide_env_values = true, help_heading = EVERYWHERE)]
     socket: Option<PathBuf>,
     /// Print one JSON document instead of tables
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
     /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto, help_heading = EVERYWHERE)]
     pub(crate) color: Color,
     /// What to do.
     #[command(subcommand)]
@@ -204,12 +207,13 @@ pub(crate) enum BlobVerb {
 
 /// Which blobs.
 #[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
 pub(crate) struct Which {
     /// The blobs, by any digest of theirs
-    #[arg(value_name = "DIGEST", required_unless_present = "all")]
+    #[arg(value_name = "DIGEST")]
     pub(crate) digests: Vec<String>,
     /// Every blob
-    #[arg(long, conflicts_with = "digests")]
+    #[arg(long)]
     pub(crate) all: bool,
 }
 

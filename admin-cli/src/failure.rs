@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use cairn_admin_api::{ClientError, Problem};
 
 use crate::output::Output;
-use crate::table::escaped;
+use crate::table::{count, escaped};
 
 /// The most bytes of one fact that are shown in a sentence; `--json` shows all.
 const MAX_FACT: usize = 400;
@@ -27,7 +27,7 @@ pub(crate) enum Failure {
         detail: String,
     },
     /// The operator pressed Ctrl-C.
-    #[error("interrupted after {done} of {blobs} blobs; running it again goes on")]
+    #[error("interrupted {}; running it again goes on", how_far(*done, *blobs))]
     Interrupted {
         /// Blobs that were done.
         done: u64,
@@ -111,6 +111,14 @@ impl Failure {
     }
 }
 
+fn how_far(done: u64, blobs: u64) -> String {
+    if blobs == 0 {
+        "before it began".to_owned()
+    } else {
+        format!("after {done} of {}", count(blobs, "blob"))
+    }
+}
+
 fn with_facts(problem: &Problem) -> String {
     let facts = problem.rest.iter().filter(|(name, _)| !NO_FACTS.contains(&name.as_str()));
     let facts: Vec<String> = facts.map(|(name, value)| format!("{name} {}", short(value))).collect();
@@ -150,6 +158,14 @@ mod tests {
     fn a_long_fact_is_cut_at_a_character() {
         let failure = refused(serde_json::json!({ "title": "No", "status": 400, "fact": "ü".repeat(300) }));
         assert_eq!(failure.sentence(), format!("No (fact {}…)", "ü".repeat(200)));
+    }
+
+    #[test]
+    fn an_interruption_tells_how_far_it_came() {
+        let told = |done, blobs| Failure::Interrupted { done, blobs }.sentence();
+        assert_eq!(told(0, 0), "interrupted before it began; running it again goes on");
+        assert_eq!(told(1, 2), "interrupted after 1 of 2 blobs; running it again goes on");
+        assert_eq!(Failure::Interrupted { done: 1, blobs: 2 }.code(), 130);
     }
 
     #[test]

@@ -116,7 +116,13 @@ pub(crate) fn maybe_size(bytes: Option<u64>) -> String {
 
 /// A length in units with its exact bytes: `5.0 MiB (5242880 bytes)`.
 pub(crate) fn exact_size(bytes: u64) -> String {
-    format!("{} ({bytes} bytes)", size(bytes))
+    let exact = count(bytes, "byte");
+    if bytes < 1024 { exact } else { format!("{} ({exact})", size(bytes)) }
+}
+
+/// A moment to the second; JSON has it whole.
+pub(crate) fn moment(rfc3339: &str) -> String {
+    rfc3339.split_once('.').map_or_else(|| rfc3339.to_owned(), |(seconds, _)| format!("{seconds}Z"))
 }
 
 /// What stands for something that is not known, or not there.
@@ -165,6 +171,12 @@ mod tests {
         let mut table = Table::of_facts();
         table.fact("path", "a\u{1b}[2J\r\nb\u{7f}\u{9b}\u{202e}c\td ü 漢");
         assert_eq!(table.render(false), "path  a\\u{1b}[2J\\r\\nb\\u{7f}\\u{9b}\\u{202e}c\\td ü 漢\n");
+    }
+
+    #[test]
+    fn moments_are_told_to_the_second() {
+        assert_eq!(moment("2026-01-02T03:04:05.678Z"), "2026-01-02T03:04:05Z");
+        assert_eq!(moment("2026-01-02T03:04:05Z"), "2026-01-02T03:04:05Z");
     }
 
     #[test]

@@ -24,6 +24,8 @@ mod daemon;
 pub mod left_behind;
 mod raw;
 mod start;
+mod terminal;
+mod transcript;
 
 pub use answer::{Answer, Download};
 pub use binaries::{binary, workspace};
@@ -33,3 +35,5 @@ pub use content::Content;
 pub use daemon::{Daemon, Ended, LIMIT, Printed};
 pub use raw::{RawConnection, exchange};
 pub use start::Builder;
+pub use terminal::on_a_terminal;
+pub use transcript::Transcript;

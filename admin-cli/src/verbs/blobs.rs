@@ -11,7 +11,7 @@ use crate::address;
 use crate::arguments::{BlobVerb, Which};
 use crate::failure::Failure;
 use crate::progress::{self, Work};
-use crate::table::{Table, Tone, count, exact_size, number_of, size};
+use crate::table::{Table, Tone, count, exact_size, moment, number_of, size};
 
 /// Runs a verb.
 ///
@@ -100,7 +100,7 @@ fn table(blobs: &[Blob]) -> Table {
             size(blob.length),
             blob.extents.to_string(),
             blob.files.to_string(),
-            blob.created_at.clone(),
+            moment(&blob.created_at),
         ];
         table.row(Tone::Plain, cells);
     }
@@ -117,7 +117,7 @@ fn facts(detail: &BlobDetail) -> Table {
     table.fact("lies in", if detail.inline { "the catalog" } else { "objects" });
     table.fact("extents", number_of(&detail.extents).to_string());
     table.fact("files", detail.files.to_string());
-    table.fact("created at", &detail.created_at);
+    table.fact("created at", moment(&detail.created_at));
     table
 }
 

@@ -10,7 +10,7 @@ use crate::address;
 use crate::arguments::FileVerb;
 use crate::ask;
 use crate::failure::Failure;
-use crate::table::{Table, Tone, exact_size, size, unknown};
+use crate::table::{Table, Tone, exact_size, moment, size, unknown};
 
 /// Runs a verb.
 ///
@@ -78,7 +78,7 @@ fn table(files: &[File]) -> Table {
             file.owner.clone(),
             file.path.clone(),
             size(file.length),
-            file.modified_at.clone(),
+            moment(&file.modified_at),
             file.digest.clone(),
         ];
         table.row(Tone::Plain, cells);
@@ -95,8 +95,8 @@ pub(super) fn facts(file: &File) -> Table {
     table.fact("digest", &file.digest);
     table.fact("blob", &file.blob);
     table.fact("content type", file.content_type.clone().unwrap_or_else(unknown));
-    table.fact("created at", &file.created_at);
-    table.fact("modified at", &file.modified_at);
+    table.fact("created at", moment(&file.created_at));
+    table.fact("modified at", moment(&file.modified_at));
     for (name, value) in &file.metadata {
         let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
         table.fact(&format!("metadata {name}"), value);

@@ -7,7 +7,7 @@ use cairn_admin_api::{StateCount, Status, StoreHealth};
 
 use crate::Context;
 use crate::failure::Failure;
-use crate::table::{Table, Tone, count, exact_size, maybe_size, size};
+use crate::table::{Table, Tone, count, exact_size, maybe_size, moment, size};
 
 /// Shows how the daemon is.
 ///
@@ -29,7 +29,7 @@ fn facts(status: &Status) -> Table {
     let mut table = Table::of_facts();
     table.fact("version", &status.version);
     table.fact("process", status.pid.to_string());
-    table.fact("started at", &status.started_at);
+    table.fact("started at", moment(&status.started_at));
     table.fact("up for", humantime::format_duration(Duration::from_secs(status.uptime_seconds)).to_string());
     table.fact("data directory", &status.data_dir);
     table.fact("listens on", &status.listen);

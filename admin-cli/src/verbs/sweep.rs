@@ -25,7 +25,10 @@ fn text(report: &SweepReport, colored: bool) -> String {
     }
     let verb = if report.dry_run { "would be removed" } else { "removed" };
     let bytes = report.items.iter().map(|swept| swept.length).fold(0, u64::saturating_add);
-    text += &format!("{} {verb} ({}).\n", count(number_of(&report.items), "thing"), size(bytes));
+    text += &match report.items.len() {
+        0 => "Nothing to remove.\n".to_owned(),
+        _ => format!("{} {verb} ({}).\n", count(number_of(&report.items), "thing"), size(bytes)),
+    };
     if report.waiting > 0 {
         text += &format!("{} not old enough to be removed yet.\n", count(report.waiting, "orphan"));
     }

@@ -13,7 +13,7 @@ use crate::Context;
 use crate::address;
 use crate::arguments::UploadVerb;
 use crate::failure::Failure;
-use crate::table::{Table, Tone, exact_size, maybe_size, size, unknown};
+use crate::table::{Table, Tone, exact_size, maybe_size, moment, size, unknown};
 
 /// Runs a verb.
 ///
@@ -76,8 +76,8 @@ fn table(uploads: &[Upload]) -> Table {
             upload.state.clone(),
             size(upload.received_bytes),
             maybe_size(upload.length),
-            upload.created_at.clone(),
-            upload.expires_at.clone(),
+            moment(&upload.created_at),
+            moment(&upload.expires_at),
         ];
         table.row(tone(&upload.state), cells);
     }
@@ -107,8 +107,8 @@ fn facts(detail: &UploadDetail) -> Table {
     table.fact("received chunks", ranges(&detail.received));
     table.fact("missing chunks", ranges(&detail.missing));
     table.fact("digest", upload.digest.clone().unwrap_or_else(unknown));
-    table.fact("created at", &upload.created_at);
-    table.fact("expires at", &upload.expires_at);
+    table.fact("created at", moment(&upload.created_at));
+    table.fact("expires at", moment(&upload.expires_at));
     if let Some(file) = &detail.file {
         table.fact("file", format!("{} of {}", file.path, file.owner));
         table.fact("blob", &file.blob);
