@@ -241,11 +241,11 @@ async fn a_sweep_removes_what_nobody_needs() {
     file(&client, "a.bin").await;
     let mut transcript = Transcript::new(&daemon, "sweep");
     transcript.run_both(&["sweep", "--dry-run"]).await;
+    transcript.run(&["sweep", "--force", "--json"]).await;
     client.delete("/v1/files/a.bin").await.expect(204);
     transcript.run_both(&["sweep", "--dry-run"]).await;
     assert_eq!(listed(&daemon, "blobs").await.len(), 1);
     transcript.run(&["sweep"]).await;
-    transcript.run(&["sweep", "--force", "--json"]).await;
     transcript.check();
     assert_eq!(listed(&daemon, "blobs").await, Vec::<Value>::new());
 }
@@ -348,6 +348,37 @@ async fn at_a_terminal_only_a_yes_removes() {
     assert_eq!(code, 0, "{shown}");
     assert!(shown.ends_with("\n1 upload (39.1 KiB) removed.\n"), "{shown}");
     assert_eq!(listed(&daemon, "uploads").await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn what_clients_attached_cannot_write_to_the_terminal() {
+    let daemon = daemon().await;
+    let client = daemon.client();
+    let metadata = json!({ "note": "\u{1b}[2Jgone\r\nupload\u{202e}", "\u{7}bell": [1, 2] });
+    let upload = client.create_upload(&json!({ "path": "a.bin", "length": 0, "metadata": metadata })).await;
+    let complete = format!("/v1/uploads/{}/complete", upload["upload_id"].as_str().unwrap());
+    client.post(&complete, "").await.expect(200);
+    let printed = daemon.cairnctl(&["files", "show", "default", "a.bin"]).await;
+    let told: Vec<&str> = printed.stdout.lines().filter(|line| line.starts_with("metadata")).collect();
+    let expected = ["metadata \\u{7}bell  [1,2]", "metadata note       \\u{1b}[2Jgone\\r\\nupload\\u{202e}"];
+    assert_eq!(told, expected, "{}", printed.stdout);
+    let printed = daemon.cairnctl(&["files", "show", "default", "a.bin", "--json"]).await;
+    let shown: Value = serde_json::from_str(&printed.stdout).unwrap();
+    assert_eq!(shown["metadata"], metadata);
+}
+
+#[tokio::test]
+async fn the_bar_of_long_work_leaves_nothing_on_the_terminal_but_the_table() {
+    let daemon = daemon().await;
+    let blob = file(&daemon.client(), "a.bin").await;
+    let verify = command(&socket(&daemon), &["blobs", "verify", "--all", "--color", "never"]);
+    let (code, shown) = on_a_terminal(verify, "");
+    assert_eq!(code, 0, "{shown}");
+    let table = shown.rsplit_once("BLOB ").unwrap_or_else(|| panic!("no table in {shown:?}")).1;
+    assert!(
+        table.contains(&format!("{blob}  97.7 KiB  identical\n\n1 blob read, 0 damaged.\n")),
+        "{shown:?}"
+    );
 }
 
 #[tokio::test]
