@@ -63,7 +63,8 @@ impl Transfer {
         let uploads = self.create(&mut link, language, &digests).await?;
         let requests = self.send(server, language, &uploads).await?;
         let completes = match language {
-            Language::Native => complete(&mut link, &uploads).await?,
+            // A connection that was silent all the while may have been closed.
+            Language::Native => complete(&mut Link::open(server.address).await?, &uploads).await?,
             Language::Floor => Latencies::default(),
         };
         meter.end(server, self.files * self.length, requests, completes)

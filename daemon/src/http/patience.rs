@@ -29,6 +29,8 @@ pub(super) struct Limits {
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     running: AtomicUsize,
+    /// How many requests have begun: one without a body may come and go between two reads.
+    begun: AtomicUsize,
     /// Many requests share the connection; the library looks after it with pings.
     shared: AtomicBool,
 }
@@ -41,6 +43,7 @@ impl Activity {
     /// A request begins.
     pub(super) fn begin(self: &Arc<Self>, version: http::Version) -> Running {
         self.running.fetch_add(1, Ordering::AcqRel);
+        self.begun.fetch_add(1, Ordering::AcqRel);
         if version == http::Version::HTTP_2 {
             self.shared.store(true, Ordering::Release);
         }
@@ -70,6 +73,8 @@ pub(super) struct Patience<S> {
     stream: S,
     limits: Limits,
     activity: Arc<Activity>,
+    /// How many requests had begun when it was last looked.
+    begun: usize,
     waiting: Option<Waiting>,
     deadline: Pin<Box<Sleep>>,
 }
@@ -78,7 +83,7 @@ impl<S> Patience<S> {
     /// A stream whose first head is awaited from now on.
     pub(super) fn new(stream: S, limits: Limits, activity: Arc<Activity>) -> Self {
         let deadline = Box::pin(tokio::time::sleep(limits.head));
-        Self { stream, limits, activity, waiting: Some(Waiting::ForTheHead), deadline }
+        Self { stream, limits, activity, begun: 0, waiting: Some(Waiting::ForTheHead), deadline }
     }
 
     fn wait(&mut self, waiting: Waiting) {
@@ -98,6 +103,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        let begun = this.activity.begun.load(Ordering::Acquire);
+        if begun != this.begun {
+            // The head that was waited for has come.
+            this.begun = begun;
+            this.waiting = None;
+        }
         if this.activity.is_busy() {
             this.waiting = None;
             return Pin::new(&mut this.stream).poll_read(context, buffer);
@@ -190,11 +201,23 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn requests_that_come_and_go_between_two_reads_leave_no_time_limit_of_their_heads_behind() {
+        let (mut client, mut server, activity) = pair();
+        let mut buffer = [0; 64];
+        for _ in 0..10 {
+            client.write_all(b"GET /").await.unwrap();
+            assert_eq!(server.read(&mut buffer).await.unwrap(), 5);
+            drop(activity.begin(http::Version::HTTP_11));
+            let silence = LIMITS.head + Duration::from_secs(1);
+            assert!(tokio::time::timeout(silence, server.read(&mut buffer)).await.is_err());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_next_head_is_timed_from_its_first_byte() {
         let (mut client, mut server, activity) = pair();
         let mut buffer = [0; 64];
         drop(activity.begin(http::Version::HTTP_11));
-        server.waiting = None;
         client.write_all(b"G").await.unwrap();
         assert_eq!(server.read(&mut buffer).await.unwrap(), 1);
         let begun = Instant::now();
