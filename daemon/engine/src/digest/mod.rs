@@ -1,6 +1,7 @@
 //! Digests of content, and the checksum that cairn keeps of every extent.
 
 pub mod body;
+pub mod joining;
 pub mod running;
 pub mod tree;
 
@@ -144,10 +145,11 @@ impl Checksum {
         running.value()
     }
 
-    /// The checksum of these bytes followed by `length` bytes whose checksum is `next`.
+    /// The checksum of these bytes followed by `length` bytes whose checksum is `next`. For many in a row there is
+    /// [`Joiner`](joining::Joiner).
     #[must_use]
     pub fn followed_by(self, next: Self, length: u64) -> Self {
-        Self(crc_fast::checksum_combine(crc_fast::CrcAlgorithm::Crc64Nvme, self.0, next.0, length))
+        joining::Joiner::default().join(self, next, length)
     }
 }
 

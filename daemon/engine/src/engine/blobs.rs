@@ -5,6 +5,7 @@ use futures_util::TryStreamExt;
 use super::complete::coalesced;
 use super::{Engine, MergeOutcome, Verified};
 use crate::contracts::{BlobFilter, Failure, Page, PageRequest};
+use crate::digest::joining::Joiner;
 use crate::digest::{Checksum, Digest, RunningChecksum};
 use crate::extent::Extent;
 use crate::file::{Blob, Content};
@@ -43,9 +44,10 @@ impl Engine {
         if joined.len() <= 1 {
             return Ok(MergeOutcome::AlreadyOne);
         }
+        let mut joiner = Joiner::default();
         let expected = joined
             .iter()
-            .fold(Checksum::default(), |sum, extent| sum.followed_by(extent.checksum, extent.length));
+            .fold(Checksum::default(), |sum, extent| joiner.join(sum, extent.checksum, extent.length));
         let target = ObjectKey::merged(self.ground.chance.bits());
         let merged = match self.ground.objects.merge(&joined, &target, expected).await {
             Ok(Some(merged)) => merged,

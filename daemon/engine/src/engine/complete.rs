@@ -4,6 +4,7 @@ use super::{Completion, Engine};
 use crate::chunks;
 use crate::contracts::{Precondition, Publication, Session, Settled, Settlement, View};
 use crate::coverage::Coverage;
+use crate::digest::joining::Joiner;
 use crate::digest::{Algorithm, Digest, tree};
 use crate::extent::{Extent, Receipt};
 use crate::file::{Content, File};
@@ -240,10 +241,11 @@ fn content_of(extents: Vec<Extent>) -> Content {
 /// Extents that go on where the one before ends, in the same object, are one.
 pub(super) fn coalesced(extents: impl Iterator<Item = Extent>) -> Vec<Extent> {
     let mut joined: Vec<Extent> = Vec::new();
+    let mut joiner = Joiner::default();
     for extent in extents {
         match joined.last_mut() {
             Some(last) if last.touches(&extent) => {
-                last.checksum = last.checksum.followed_by(extent.checksum, extent.length);
+                last.checksum = joiner.join(last.checksum, extent.checksum, extent.length);
                 last.length += extent.length;
             }
             _ => joined.push(extent),
