@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::super::Durability;
 use super::super::failures::is_no_room;
-use super::super::local::disk::{Disk, here};
+use super::super::local::disk::Disk;
 use super::super::local::shared_sync::{SharedSync, Synced};
 use super::ground::Ground;
 use super::receipts::ReceiptLog;
@@ -67,7 +67,7 @@ impl Folder {
     /// Writes a batch at an offset of the data file.
     pub(super) fn write(&self, batch: &[Bytes], offset: u64) -> io::Result<()> {
         let length = batch.iter().map(|bytes| bytes.len() as u64).sum();
-        let written = here(|| self.ground.disk.write_all_at(&self.data, batch, offset));
+        let written = self.ground.disk.here(|| self.ground.disk.write_all_at(&self.data, batch, offset));
         if let Err(error) = &written
             && !is_no_room(error)
         {
@@ -92,10 +92,10 @@ impl Folder {
     pub(super) async fn log_receipt(&self, receipt: &Receipt) -> io::Result<()> {
         self.refuse_if_closed()?;
         if self.ground.durability == Durability::Complete {
-            return here(|| self.log.append(receipt, &self.ground.scope()));
+            return self.ground.disk.here(|| self.log.append(receipt, &self.ground.scope()));
         }
         self.make_names_last().await?;
-        here(|| self.log.append(receipt, &self.ground.scope()))?;
+        self.ground.disk.here(|| self.log.append(receipt, &self.ground.scope()))?;
         self.log.sync().await?;
         self.refuse_if_closed()
     }

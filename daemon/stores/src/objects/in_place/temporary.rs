@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use super::super::local::disk::{Disk, elsewhere, here};
+use super::super::local::disk::{Disk, elsewhere};
 use super::super::local::shared_sync::{SharedSync, Synced};
 use super::trash::Trash;
 
@@ -38,7 +38,7 @@ impl Temporary {
     /// Writes more.
     pub(super) fn write(&mut self, batch: &[Bytes]) -> io::Result<()> {
         let length: u64 = batch.iter().map(|bytes| bytes.len() as u64).sum();
-        here(|| self.disk.write_all_at(&self.file, batch, self.written))?;
+        self.disk.here(|| self.disk.write_all_at(&self.file, batch, self.written))?;
         self.written = self.written.saturating_add(length);
         self.sync.wrote(length);
         Ok(())
