@@ -6,6 +6,7 @@ use cairn_engine::contracts::{Catalog, ObjectStore, Placement, SessionStore};
 use cairn_engine::engine::Ground;
 use cairn_engine::{Chance, Clock};
 use cairn_stores::objects::{self, ObjectsConfig};
+use cairn_stores::sqlite::Relaxed;
 use cairn_stores::{SqliteCatalog, SqliteSessions};
 
 use super::StartError;
@@ -27,7 +28,11 @@ pub(super) fn open(
         .map_err(|source| StartError::Database { store: "catalog", source: Box::new(source) })?;
     let catalog: Arc<dyn Catalog> = Arc::new(catalog);
     let sessions = SqliteSessions::open(&config.sessions_path())
-        .map_err(|source| StartError::Database { store: "session store", source: Box::new(source) })?;
+        .map_err(|source| StartError::Database { store: "session store", source: Box::new(source) })?
+        .relaxed(match config.uploads.durability {
+            Durability::Chunk => Relaxed::Nothing,
+            Durability::Complete => Relaxed::Chunks,
+        });
     let sessions: Arc<dyn SessionStore> = Arc::new(sessions);
     let objects: Arc<dyn ObjectStore> =
         objects::open(&objects_config(config)).map_err(|source| StartError::Objects(Box::new(source)))?;

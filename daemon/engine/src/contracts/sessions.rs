@@ -160,8 +160,9 @@ pub struct Staged {
 
 /// Uploads in progress.
 ///
-/// Every change is durable when its call returns, as far as the adapter can promise that at all, and whole: a crash
-/// leaves it made or not made.
+/// Every change is whole, and durable when its call returns, as far as the adapter can promise that at all: a crash
+/// leaves it made or not made. That an upload is being completed, is complete, or is open again may be lost with the
+/// power: the catalog is the truth about what is complete.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
     /// Stores a new upload, if the admission allows it.

@@ -16,7 +16,7 @@
 //! **Order of a commit**: bytes synced, names synced, receipt logged, log synced. A crash in between leaves a region
 //! without a receipt, which is free again. With [`Durability::Complete`] the receipt is logged unsynced, under the id of
 //! this boot, and `finish` syncs the bytes; most are on the disk by then, because a sync is started in the background
-//! whenever 32 MiB have been written. Syncs are shared between those who want one at the same time.
+//! whenever 16 MiB have been written. Syncs are shared between those who want one at the same time.
 //!
 //! **A failed write or sync** (other than for want of room) ends the data file as a place to write: later attempts get
 //! objects of their own, and what lies in the file cannot be finished any more. Nothing is ever retried: the second

@@ -16,4 +16,4 @@ mod writer;
 
 pub use catalog::SqliteCatalog;
 pub use open::OpenError;
-pub use sessions::SqliteSessions;
+pub use sessions::{Relaxed, SqliteSessions};

@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::disk::{Disk, elsewhere};
 
 /// Bytes that may wait for a sync before one is started in the background, so that the last one is short.
-const WRITE_BEHIND_BYTES: u64 = 32 << 20;
+const WRITE_BEHIND_BYTES: u64 = 16 << 20;
 
 /// What is synced.
 pub(in super::super) enum Synced {

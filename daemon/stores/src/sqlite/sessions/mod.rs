@@ -1,8 +1,12 @@
 //! Uploads in progress, in SQLite.
 //!
 //! A receipt is a row, so that recording one is an increment; the head is a row that every record touches. Every
-//! change is durable when it is answered, except a digest state, which is a cache: it is written without a sync, and
-//! a loss of power may take it.
+//! change survives the death of the process when it is answered. These may be lost with the power, and cost no sync of
+//! their own:
+//!
+//! - a digest state, which is a cache;
+//! - that an upload is being completed, is complete, or is open again: the catalog says what is complete;
+//! - with [`Relaxed::Chunks`], that a chunk arrived, because its bytes may be lost with the power as well.
 
 mod record;
 mod rows;
@@ -25,9 +29,20 @@ use super::open::{OpenError, Schema};
 const SCHEMA: Schema =
     Schema { store: "sessions", application_id: 0x6361_7273, steps: &[M::up(include_str!("1.sql"))] };
 
+/// Which records may be lost with the power.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Relaxed {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those of chunks. What was appended is still recorded durably: its offset was told.
+    Chunks,
+}
+
 /// Uploads in progress, in a database of their own.
 pub struct SqliteSessions {
     database: Database,
+    relaxed: Relaxed,
 }
 
 impl SqliteSessions {
@@ -36,7 +51,14 @@ impl SqliteSessions {
     /// # Errors
     /// What is there is not ours, is newer, is damaged, or cannot be written.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Database::open(path, Store::Sessions, &SCHEMA, |_| Ok(())).map(|database| Self { database })
+        let database = Database::open(path, Store::Sessions, &SCHEMA, |_| Ok(()))?;
+        Ok(Self { database, relaxed: Relaxed::default() })
+    }
+
+    /// The same store, with these records relaxed.
+    #[must_use]
+    pub fn relaxed(self, relaxed: Relaxed) -> Self {
+        Self { relaxed, ..self }
     }
 }
 
@@ -60,7 +82,10 @@ impl SessionStore for SqliteSessions {
     ) -> Result<Recording, StoreError> {
         let receipt = receipt.clone();
         let work = move |connection: &Connection| record::record(connection, id, &receipt, epoch, expires_at);
-        self.database.change("record", work).await
+        match (self.relaxed, epoch) {
+            (Relaxed::Chunks, None) => self.database.note("record", work).await,
+            (Relaxed::Chunks | Relaxed::Nothing, _) => self.database.change("record", work).await,
+        }
     }
 
     async fn claim(&self, id: UploadId) -> Result<Option<u64>, StoreError> {
@@ -76,7 +101,12 @@ impl SessionStore for SqliteSessions {
 
     async fn settle(&self, id: UploadId, from: &[State], change: Settlement) -> Result<Settled, StoreError> {
         let from = from.to_vec();
-        self.database.change("settle", move |connection| settle(connection, id, &from, &change)).await
+        let state = change.state;
+        let work = move |connection: &Connection| settle(connection, id, &from, &change);
+        match state {
+            State::Open | State::Completing | State::Complete => self.database.note("settle", work).await,
+            State::Aborted | State::Expired => self.database.change("settle", work).await,
+        }
     }
 
     async fn save_prefix(&self, id: UploadId, prefix: &SavedPrefix) -> Result<(), StoreError> {
