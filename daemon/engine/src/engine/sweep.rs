@@ -182,10 +182,12 @@ impl Engine {
             session = self.ground.sessions.load(id, View::All).await?;
         }
         Ok(match session {
-            None => Known::Nobody,
+            // Of what a complete upload brought, the catalog knows what is still needed.
+            Some(session) if session.upload.state == State::Complete => Known::Nobody,
             Some(session) => Known::Session {
                 objects: session.receipts.into_iter().map(|receipt| receipt.extent.object).collect(),
             },
+            None => Known::Nobody,
         })
     }
 
