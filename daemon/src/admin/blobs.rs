@@ -13,20 +13,18 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use bytes::Bytes;
 use cairn_admin_api as api;
-use cairn_engine::contracts::{BlobFilter, PageRequest};
-use cairn_engine::{Blob, Engine, Refusal};
+use cairn_engine::contracts::BlobFilter;
+use cairn_engine::{Blob, Refusal};
 use futures_util::stream;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::asking::{self, bad, run};
-use super::words;
+use super::{walk, words};
 use crate::house::House;
 use crate::http::problem::Problem;
 
-/// Blobs listed in one call.
-const BATCH: usize = 1_000;
 /// Lines that wait for a slow reader.
 const LINES: usize = 16;
 
@@ -38,11 +36,9 @@ pub(super) async fn list(
     let filter = BlobFilter { min_extents: query.min_extents.unwrap_or(0) };
     let page = asking::page(query.cursor, query.limit)?;
     let engine = Arc::clone(&house.engine);
-    let found = run(&house, "list blobs", async move { engine.list_blobs(&filter, &page).await }).await?;
-    Ok(Json(api::List {
-        items: found.items.iter().map(words::blob).collect(),
-        next_cursor: found.next_cursor,
-    }))
+    let listed = async move { walk::page(&engine, &filter, page, words::blob).await };
+    let found = run(&house, "list blobs", listed).await?;
+    Ok(Json(api::List { items: found.items, next_cursor: found.next_cursor }))
 }
 
 pub(super) async fn show(
@@ -59,8 +55,8 @@ pub(super) async fn merge(
     State(house): State<Arc<House>>,
     request: Result<Json<api::Which>, JsonRejection>,
 ) -> Result<Response, Problem> {
-    let blobs = chosen(&house, asking::body(request)?, BlobFilter { min_extents: 2 }).await?;
-    Ok(lines(&house, "merge blobs", blobs, merge_one))
+    let (chosen, tally) = chosen(&house, asking::body(request)?, BlobFilter { min_extents: 2 }).await?;
+    Ok(lines(&house, "merge blobs", chosen, tally, merge_one))
 }
 
 async fn merge_one(house: Arc<House>, blob: Blob) -> Result<api::Merged, Refusal> {
@@ -82,8 +78,8 @@ pub(super) async fn verify(
     State(house): State<Arc<House>>,
     request: Result<Json<api::Which>, JsonRejection>,
 ) -> Result<Response, Problem> {
-    let blobs = chosen(&house, asking::body(request)?, BlobFilter::default()).await?;
-    Ok(lines(&house, "verify blobs", blobs, verify_one))
+    let (chosen, tally) = chosen(&house, asking::body(request)?, BlobFilter::default()).await?;
+    Ok(lines(&house, "verify blobs", chosen, tally, verify_one))
 }
 
 async fn verify_one(house: Arc<House>, blob: Blob) -> Result<api::Verified, Refusal> {
@@ -100,44 +96,31 @@ async fn verify_one(house: Arc<House>, blob: Blob) -> Result<api::Verified, Refu
     }
 }
 
-/// The blobs that the request names, or all that the filter finds.
-async fn chosen(house: &House, which: api::Which, all: BlobFilter) -> Result<Vec<Blob>, Problem> {
+/// The blobs that the request names, or all that the filter finds; and how much that is.
+async fn chosen(
+    house: &House,
+    which: api::Which,
+    all: BlobFilter,
+) -> Result<(walk::Chosen, walk::Tally), Problem> {
     if which.ids.is_empty() != which.all {
         return Err(bad("bad_choice", "Which blobs?", "name the blobs, or ask for all of them"));
     }
     let digests = which.ids.iter().map(|id| asking::digest(id)).collect::<Result<Vec<_>, _>>()?;
+    let chosen = if digests.is_empty() { walk::Chosen::All(all) } else { walk::Chosen::Named(digests) };
     let engine = Arc::clone(&house.engine);
     run(house, "find blobs", async move {
-        let mut blobs = Vec::with_capacity(digests.len());
-        for digest in &digests {
-            blobs.push(engine.find_blob(digest).await?);
-        }
-        if digests.is_empty() {
-            blobs = every(&engine, &all).await?;
-        }
-        Ok(blobs)
+        let tally = walk::tally(&engine, &chosen).await?;
+        Ok((chosen, tally))
     })
     .await
 }
 
-async fn every(engine: &Engine, filter: &BlobFilter) -> Result<Vec<Blob>, Refusal> {
-    let mut blobs = Vec::new();
-    let mut page = PageRequest::first(BATCH);
-    loop {
-        let found = engine.list_blobs(filter, &page).await?;
-        blobs.extend(found.items);
-        match found.next_cursor {
-            Some(cursor) => page.cursor = Some(cursor),
-            None => return Ok(blobs),
-        }
-    }
-}
-
 /// Does one blob after the other and answers with a line for each.
-fn lines<T, F>(
+pub(super) fn lines<T, F>(
     house: &Arc<House>,
     name: &'static str,
-    blobs: Vec<Blob>,
+    chosen: walk::Chosen,
+    tally: walk::Tally,
     one: impl Fn(Arc<House>, Blob) -> F + Send + 'static,
 ) -> Response
 where
@@ -145,43 +128,69 @@ where
     F: Future<Output = Result<T, Refusal>> + Send + 'static,
 {
     let (sender, receiver) = mpsc::channel::<Bytes>(LINES);
-    let (of, stopping) = (Arc::clone(house), house.supervisor.stopping().clone());
+    let of = Arc::clone(house);
     house.supervisor.start(name, async move {
-        let length = blobs.iter().map(|blob| blob.length).sum();
-        let mut next = line(&api::Event::<T>::Begin { blobs: blobs.len() as u64, length });
-        for blob in blobs {
-            if sender.send(next).await.is_err() {
-                return;
+        let begin = api::Event::<T>::Begin { blobs: tally.blobs, length: tally.length };
+        let Ok(()) = sender.send(line(&begin)).await else { return };
+        let last = match each(&of, chosen, &sender, one).await {
+            Ok(Ended::Hung) => return,
+            Ok(Ended::All) => api::Event::<T>::End,
+            Ok(Ended::Stopping) => api::Event::Stopped { detail: "the daemon is told to stop".to_owned() },
+            Err(refusal) => {
+                let error = &refusal as &dyn std::error::Error;
+                tracing::error!(work = name, error, "stopped half-way");
+                api::Event::Stopped { detail: refusal.to_string() }
             }
-            if stopping.is_cancelled() {
-                let detail = "the daemon is told to stop".to_owned();
-                // The last line: whoever does not read it any more does not need it.
-                let _ = sender.send(line(&api::Event::<T>::Stopped { detail })).await;
-                return;
-            }
-            next = match one(Arc::clone(&of), blob).await {
-                Ok(item) => line(&api::Event::Item(item)),
-                Err(refusal) => {
-                    tracing::error!(
-                        work = name,
-                        error = &refusal as &dyn std::error::Error,
-                        "stopped half-way"
-                    );
-                    let _ =
-                        sender.send(line(&api::Event::<T>::Stopped { detail: refusal.to_string() })).await;
-                    return;
-                }
-            };
-        }
-        if sender.send(next).await.is_ok() {
-            let _ = sender.send(line(&api::Event::<T>::End)).await;
-        }
+        };
+        // The last line: whoever does not read it any more does not need it.
+        let _ = sender.send(line(&last)).await;
     });
     answer(receiver)
 }
 
+/// Why there are no more lines.
+enum Ended {
+    /// Every blob is done.
+    All,
+    /// The daemon goes down.
+    Stopping,
+    /// Nobody reads them any more.
+    Hung,
+}
+
+/// Does one blob after the other, and looks between two whether it should go on.
+async fn each<T, F>(
+    house: &Arc<House>,
+    chosen: walk::Chosen,
+    sender: &mpsc::Sender<Bytes>,
+    one: impl Fn(Arc<House>, Blob) -> F,
+) -> Result<Ended, Refusal>
+where
+    T: Serialize,
+    F: Future<Output = Result<T, Refusal>>,
+{
+    let mut walk = walk::Walk::new(Arc::clone(&house.engine), chosen);
+    while let Some(blob) = walk.next().await? {
+        if sender.is_closed() {
+            return Ok(Ended::Hung);
+        }
+        if house.supervisor.stopping().is_cancelled() {
+            return Ok(Ended::Stopping);
+        }
+        let item = one(Arc::clone(house), blob).await?;
+        if sender.send(line(&api::Event::Item(item))).await.is_err() {
+            return Ok(Ended::Hung);
+        }
+    }
+    Ok(Ended::All)
+}
+
 fn line<T: Serialize>(event: &api::Event<T>) -> Bytes {
-    let mut text = serde_json::to_vec(event).unwrap_or_default();
+    let mut text = serde_json::to_vec(event).unwrap_or_else(|error| {
+        // The words are plain structures, which always become JSON; the client takes an empty line for a broken answer.
+        tracing::error!(error = &error as &dyn std::error::Error, "a line cannot be written");
+        Vec::new()
+    });
     text.push(b'\n');
     text.into()
 }

@@ -7,7 +7,10 @@ mod asking;
 mod blobs;
 mod files;
 mod keeping;
+#[cfg(test)]
+mod tests;
 mod uploads;
+mod walk;
 mod words;
 
 use std::sync::Arc;
