@@ -145,6 +145,8 @@ impl Engine {
                 suspects.push(listed);
             }
         }
+        // A report reads the same whatever order the store lists in.
+        suspects.sort_unstable_by(|one: &ListedObject, other| one.object.cmp(&other.object));
         Ok((objects, suspects))
     }
 
