@@ -108,7 +108,7 @@ impl Engine {
         self.ground.clock.now()
     }
 
-    /// How bodies are running now: uploads that one is arriving for.
+    /// For how many uploads a body is arriving now.
     pub fn running_uploads(&self) -> usize {
         self.running.uploads()
     }
