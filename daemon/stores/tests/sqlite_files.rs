@@ -328,7 +328,7 @@ async fn a_number_that_no_table_holds_is_refused_and_changes_nothing() {
     far.extent.offset = (1 << 63) - 5;
     assert_eq!(sessions.record(id(1), &far, None, NOW).await.unwrap_err().failure, Failure::Failed);
     let session = sessions.load(id(1), View::All).await.unwrap().unwrap();
-    assert_eq!(session, Session { upload: upload(1), receipts: vec![] });
+    assert_eq!(session, Session::whole(upload(1), vec![]));
     let catalog = bench.catalog();
     let huge = Publication { length: u64::MAX, ..publication(1) };
     assert_eq!(catalog.publish(&huge).await.unwrap_err().failure, Failure::Failed);

@@ -75,6 +75,38 @@ impl StoreError {
     }
 }
 
+/// What the operator should know of a store as it is now. It holds no secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// What the store is, in a word: `sqlite`, `redis`, `fs`, `s3`.
+    pub kind: String,
+    /// What is worth telling of it, by name, in the order in which it is to be told: `version`, `appendonly`, …
+    pub facts: Vec<(&'static str, String)>,
+    /// What may be lost or will not work as it is set up; sentences.
+    pub warnings: Vec<String>,
+}
+
+impl Standing {
+    /// A store of this kind, of which there is nothing to tell.
+    pub fn of(kind: impl Into<String>) -> Self {
+        Self { kind: kind.into(), ..Self::default() }
+    }
+
+    /// With one more fact.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.facts.push((name, value.into()));
+        self
+    }
+
+    /// With one more warning.
+    #[must_use]
+    pub fn warning(mut self, sentence: impl Into<String>) -> Self {
+        self.warnings.push(sentence.into());
+        self
+    }
+}
+
 /// A page of a listing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page<T> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::stream::BoxStream;
 
-use super::StoreError;
+use super::{Standing, StoreError};
 use crate::digest::Checksum;
 use crate::extent::{Extent, Receipt};
 use crate::id::{ObjectKey, UploadId};
@@ -168,4 +168,7 @@ pub trait ObjectStore: Send + Sync {
 
     /// Whether the store answers and can be written.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// What the operator should know of the store as it is now: what the service can do, and what will not work.
+    async fn standing(&self) -> Result<Standing, StoreError>;
 }

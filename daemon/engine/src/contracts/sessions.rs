@@ -5,7 +5,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Page, PageRequest, StoreError};
+use super::{Page, PageRequest, Standing, StoreError};
 use crate::digest::Digest;
 use crate::extent::{Extent, Receipt};
 use crate::id::UploadId;
@@ -34,6 +34,16 @@ pub struct Session {
     pub upload: Upload,
     /// The receipts of the view, in the order in which they were recorded.
     pub receipts: Vec<Receipt>,
+    /// The store may have forgotten something of it since it was last known to be whole: it was restarted, another
+    /// server took over, or a part of the record is gone. What is here is true, and there may be more.
+    pub doubted: bool,
+}
+
+impl Session {
+    /// A record that is known to be whole.
+    pub fn whole(upload: Upload, receipts: Vec<Receipt>) -> Self {
+        Self { upload, receipts, doubted: false }
+    }
 }
 
 /// What an owner may stage; checked together with the creation, so that two at once cannot both slip through.
@@ -206,6 +216,10 @@ pub trait SessionStore: Send + Sync {
     /// counts.
     async fn restore(&self, session: &Session) -> Result<(), StoreError>;
 
+    /// The record of this upload was compared with its objects: it is whole, and no longer doubted until the store
+    /// loses something again. Of an unknown upload: nothing happens.
+    async fn vouch(&self, id: UploadId) -> Result<(), StoreError>;
+
     /// The uploads of the filter, by id.
     async fn list(&self, filter: &UploadFilter, page: &PageRequest) -> Result<Page<Upload>, StoreError>;
 
@@ -223,4 +237,7 @@ pub trait SessionStore: Send + Sync {
 
     /// Whether the store answers.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// What the operator should know of the store as it is now.
+    async fn standing(&self) -> Result<Standing, StoreError>;
 }

@@ -32,7 +32,7 @@ impl Engine {
                 Ok(Created::Known(Box::new(status)))
             }
             None => {
-                let session = crate::contracts::Session { upload, receipts: Vec::new() };
+                let session = crate::contracts::Session::whole(upload, Vec::new());
                 Ok(Created::Upload(Box::new(self.status_of(session).await?)))
             }
         }

@@ -36,7 +36,7 @@ impl Engine {
 
     async fn rebuilt(&self, id: UploadId, view: View) -> Result<Option<Session>, Refusal> {
         if let Some(origin) = self.ground.catalog.origin(id).await? {
-            return Ok(Some(Session { upload: self.finished_upload(id, &origin), receipts: Vec::new() }));
+            return Ok(Some(Session::whole(self.finished_upload(id, &origin), Vec::new())));
         }
         if self.rebuild(id).await?.is_none() {
             return Ok(None);
@@ -61,7 +61,7 @@ impl Engine {
         upload.received_bytes = Coverage::of(receipts.clone()).covered_bytes();
         upload.expires_at = self.now().after(self.policy().ttl);
         tracing::info!(upload.id = %id, upload.received_bytes, extents = receipts.len(), "a lost session was rebuilt");
-        self.ground.sessions.restore(&Session { upload: upload.clone(), receipts }).await?;
+        self.ground.sessions.restore(&Session::whole(upload.clone(), receipts)).await?;
         Ok(Some(upload))
     }
 
@@ -139,7 +139,7 @@ impl Engine {
     }
 
     pub(super) async fn status_of(&self, session: Session) -> Result<UploadStatus, Refusal> {
-        let Session { upload, receipts } = session;
+        let Session { upload, receipts, .. } = session;
         let file = match upload.state {
             State::Complete => self.ground.catalog.origin(upload.id).await?.map(|origin| origin.file),
             State::Open | State::Completing | State::Aborted | State::Expired => None,
@@ -298,7 +298,7 @@ impl Engine {
         tracing::warn!(upload.id = %id, extents.lost = lost, "chunks were lost at the reboot; they are missing again");
         upload.received_bytes = kept.covered_bytes();
         self.ground.sessions.remove(id).await?;
-        self.ground.sessions.restore(&Session { upload, receipts: good }).await?;
+        self.ground.sessions.restore(&Session::whole(upload, good)).await?;
         Ok(false)
     }
 

@@ -16,8 +16,8 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use crate::contracts::{
-    Attempt, ByteStream, Failure, ListedObject, Merged, ObjectStore, Place, Placement, Store, StoreError,
-    Surveyed,
+    Attempt, ByteStream, Failure, ListedObject, Merged, ObjectStore, Place, Placement, Standing, Store,
+    StoreError, Surveyed,
 };
 use crate::digest::{Checksum, RunningChecksum};
 use crate::extent::{Extent, Receipt};
@@ -417,5 +417,9 @@ impl ObjectStore for MemoryObjects {
 
     async fn check(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn standing(&self) -> Result<Standing, StoreError> {
+        Ok(Standing::of("memory"))
     }
 }

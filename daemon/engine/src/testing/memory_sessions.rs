@@ -71,7 +71,7 @@ impl Kept {
             }
             View::All => self.receipts.keys().copied().collect(),
         };
-        Session { upload: self.upload.clone(), receipts: self.in_order(keys) }
+        Session::whole(self.upload.clone(), self.in_order(keys))
     }
 
     fn record(&mut self, receipt: &Receipt, expires_at: Timestamp) -> Recording {
@@ -231,6 +231,10 @@ impl SessionStore for MemorySessions {
         Ok(())
     }
 
+    async fn vouch(&self, _id: UploadId) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn list(&self, filter: &UploadFilter, page: &PageRequest) -> Result<Page<Upload>, StoreError> {
         let uploads = self.lock();
         let wanted = |upload: &&Upload| {
@@ -278,5 +282,9 @@ impl SessionStore for MemorySessions {
 
     async fn check(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn standing(&self) -> Result<Standing, StoreError> {
+        Ok(Standing::of("memory"))
     }
 }

@@ -75,7 +75,7 @@ impl Bench {
     /// # Errors
     /// A receipt that is wrong, or a count.
     pub async fn bytes_of_upload(&self, upload: &Upload) -> Result<(Vec<u8>, Coverage), Finding> {
-        let Session { upload, receipts } = self
+        let Session { upload, receipts, .. } = self
             .sessions
             .load(upload.id, View::All)
             .await

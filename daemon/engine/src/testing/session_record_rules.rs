@@ -144,7 +144,7 @@ pub async fn only_an_open_upload_records(store: &dyn SessionStore) {
             assert_eq!(head(store, n).await.expires_at, LATER);
         } else {
             assert_eq!(recording, Recording::NotOpen(state));
-            let unchanged = Session { upload: Upload { state, ..upload(n) }, receipts: vec![] };
+            let unchanged = Session::whole(Upload { state, ..upload(n) }, vec![]);
             assert_eq!(load(store, n, View::All).await, unchanged);
         }
     }

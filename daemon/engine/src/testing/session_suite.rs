@@ -69,7 +69,7 @@ pub async fn a_new_upload_is_stored_whole(store: &dyn SessionStore) {
     for upload in [upload(1), Upload { idempotency_key: None, ..rich_upload(2) }, rich_upload(3)] {
         created(store, &upload).await;
         let session = store.load(upload.id, View::All).await.unwrap();
-        assert_eq!(session, Some(Session { upload, receipts: Vec::new() }));
+        assert_eq!(session, Some(Session::whole(upload, Vec::new())));
     }
 }
 
@@ -167,10 +167,7 @@ pub async fn a_claim_supersedes_what_was_claimed_before(store: &dyn SessionStore
     assert_eq!(store.claim(id(2)).await.unwrap(), Some(1));
     let old = store.record(id(1), &receipt(0, 10, 1), Some(1), LATER).await.unwrap();
     assert_eq!(old, Recording::Superseded { epoch: 2 });
-    assert_eq!(
-        load(store, 1, View::All).await,
-        Session { upload: Upload { epoch: 2, ..upload(1) }, receipts: vec![] }
-    );
+    assert_eq!(load(store, 1, View::All).await, Session::whole(Upload { epoch: 2, ..upload(1) }, vec![]));
     let new = store.record(id(1), &receipt(0, 10, 1), Some(2), LATER).await.unwrap();
     assert_eq!(new, Recording::Recorded { received_bytes: 10, replaced: vec![] });
     assert_eq!(head(store, 1).await.epoch, 2);
@@ -235,9 +232,7 @@ pub async fn the_last_prefix_counts(store: &dyn SessionStore) {
 /// What is restored is what is loaded.
 pub async fn a_restored_session_is_the_one_given(store: &dyn SessionStore) {
     let receipts = vec![receipt(300, 10, 1), receipt(0, 10, 2), receipt(5, 10, 3)];
-    for session in
-        [Session { upload: rich_upload(1), receipts }, Session { upload: upload(2), receipts: vec![] }]
-    {
+    for session in [Session::whole(rich_upload(1), receipts), Session::whole(upload(2), vec![])] {
         store.restore(&session).await.unwrap();
         let id = session.upload.id;
         assert_eq!(store.load(id, View::All).await.unwrap(), Some(session));
@@ -248,7 +243,7 @@ pub async fn a_restored_session_is_the_one_given(store: &dyn SessionStore) {
 pub async fn a_restored_session_goes_on(store: &dyn SessionStore) {
     let receipts = vec![receipt(0, 500, 1), receipt(600, 10, 2)];
     let upload = Upload { received_bytes: 510, ..upload(1) };
-    store.restore(&Session { upload, receipts: receipts.clone() }).await.unwrap();
+    store.restore(&Session::whole(upload, receipts.clone())).await.unwrap();
     let replaced = vec![receipts[1].extent.clone()];
     let new = receipt(490, 200, 3);
     assert_eq!(record(store, 1, &new).await, Recording::Recorded { received_bytes: 690, replaced });
@@ -260,7 +255,7 @@ pub async fn what_is_there_is_not_restored_over(store: &dyn SessionStore) {
     created(store, &upload(1)).await;
     record(store, 1, &receipt(0, 10, 1)).await;
     let before = load(store, 1, View::All).await;
-    let other = Session { upload: rich_upload(1), receipts: vec![receipt(50, 10, 2)] };
+    let other = Session::whole(rich_upload(1), vec![receipt(50, 10, 2)]);
     store.restore(&other).await.unwrap();
     assert_eq!(load(store, 1, View::All).await, before);
 }
@@ -347,7 +342,7 @@ pub async fn what_is_removed_is_forgotten_whole(store: &dyn SessionStore) {
     assert_eq!(store.load_prefix(id(1)).await.unwrap(), None);
     assert_eq!(store.count().await.unwrap(), []);
     created(store, &upload(1)).await;
-    assert_eq!(load(store, 1, View::All).await, Session { upload: upload(1), receipts: vec![] });
+    assert_eq!(load(store, 1, View::All).await, Session::whole(upload(1), vec![]));
     assert_eq!(store.load_prefix(id(1)).await.unwrap(), None);
 }
 

@@ -47,8 +47,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cairn_engine::contracts::{
-    Attempt, ByteStream, Failure, ListedObject, Merged, ObjectStore, Place, Placement, Store, StoreError,
-    Surveyed,
+    Attempt, ByteStream, Failure, ListedObject, Merged, ObjectStore, Place, Placement, Standing, Store,
+    StoreError, Surveyed,
 };
 use cairn_engine::digest::Checksum;
 use cairn_engine::upload::Manifest;
@@ -277,6 +277,10 @@ impl ObjectStore for InPlace {
             temporary.write(&[Bytes::from_static(b"?")])
         };
         probe.await.map_err(|error| from_io("check", error))
+    }
+
+    async fn standing(&self) -> Result<Standing, StoreError> {
+        Ok(Standing::of("fs").with("placement", "in_place"))
     }
 }
 

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cairn_engine::contracts::{
-    Attempt, ByteStream, Failure, ListedObject, Merged, ObjectStore, Place, Placement, Store, StoreError,
-    Surveyed,
+    Attempt, ByteStream, Failure, ListedObject, Merged, ObjectStore, Place, Placement, Standing, Store,
+    StoreError, Surveyed,
 };
 use cairn_engine::digest::Checksum;
 use cairn_engine::upload::Manifest;
@@ -381,6 +381,10 @@ impl ObjectStore for OpendalObjects {
         let failed = |error| from_opendal("check", error);
         self.ground.operator.write(PROBE, "?").await.map_err(failed)?;
         self.ground.operator.delete(PROBE).await.map_err(failed)
+    }
+
+    async fn standing(&self) -> Result<Standing, StoreError> {
+        Ok(Standing::of(self.ground.operator.info().scheme()).with("placement", "objects"))
     }
 }
 

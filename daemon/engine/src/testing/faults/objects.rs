@@ -106,6 +106,10 @@ impl ObjectStore for FaultyObjects {
     async fn check(&self) -> Result<(), StoreError> {
         self.call("check", self.inner.check()).await
     }
+
+    async fn standing(&self) -> Result<Standing, StoreError> {
+        self.call("standing", self.inner.standing()).await
+    }
 }
 
 struct FaultyAttempt {

@@ -60,6 +60,10 @@ impl SessionStore for FaultySessions {
         self.call("restore", self.inner.restore(session)).await
     }
 
+    async fn vouch(&self, id: UploadId) -> Result<(), StoreError> {
+        self.call("vouch", self.inner.vouch(id)).await
+    }
+
     async fn list(&self, filter: &UploadFilter, page: &PageRequest) -> Result<Page<Upload>, StoreError> {
         self.call("list", self.inner.list(filter, page)).await
     }
@@ -82,5 +86,9 @@ impl SessionStore for FaultySessions {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.call("check", self.inner.check()).await
+    }
+
+    async fn standing(&self) -> Result<Standing, StoreError> {
+        self.call("standing", self.inner.standing()).await
     }
 }

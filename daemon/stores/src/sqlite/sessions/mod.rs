@@ -144,6 +144,11 @@ impl SessionStore for SqliteSessions {
         self.database.change("restore", move |connection| restore(connection, &session)).await
     }
 
+    /// Nothing is ever lost of a record alone.
+    async fn vouch(&self, _id: UploadId) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn list(&self, filter: &UploadFilter, page: &PageRequest) -> Result<Page<Upload>, StoreError> {
         let (filter, page) = (filter.clone(), page.clone());
         self.database.read("list", move |connection| list(connection, &filter, &page)).await
@@ -182,6 +187,10 @@ impl SessionStore for SqliteSessions {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.database.check().await
+    }
+
+    async fn standing(&self) -> Result<Standing, StoreError> {
+        Ok(Standing::of("sqlite").with("version", rusqlite::version()))
     }
 }
 
@@ -246,7 +255,7 @@ fn load(connection: &Connection, id: UploadId, view: &View) -> Result<Option<Ses
         },
         View::All => all_receipts(connection, id)?,
     };
-    Ok(Some(Session { upload, receipts }))
+    Ok(Some(Session::whole(upload, receipts)))
 }
 
 fn all_receipts(connection: &Connection, id: UploadId) -> Result<Vec<Receipt>, Fault> {
