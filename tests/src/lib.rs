@@ -3,7 +3,8 @@
 //! The tests lie in `tests/tests/`, one file per promise; this library is what they stand on. Every test starts a
 //! [`Daemon`] of its own, in a directory of its own, on a port that the system chooses; so they run side by side.
 //! It speaks to it by [`Client`] (well-formed HTTP/1.1 and HTTP/2), by [`RawConnection`] (any bytes at all) or by
-//! [`Daemon::cairnctl`], sends [`Content`] that is made as it goes, and looks at what is [`left_behind`].
+//! [`Daemon::cairnctl`], sends [`Content`] that is made as it goes, and looks at what is [`left_behind`]. Between a
+//! daemon and its stores a [`Proxy`] makes the network fail.
 //!
 //! Whatever does not go as it must panics: a panic is how a test fails, and a daemon that is dropped by one prints
 //! its log.
@@ -22,6 +23,7 @@ mod client;
 mod content;
 mod daemon;
 pub mod left_behind;
+mod proxy;
 mod raw;
 mod start;
 mod terminal;
@@ -33,6 +35,7 @@ pub use body::Body;
 pub use client::{Call, Client};
 pub use content::Content;
 pub use daemon::{Daemon, Ended, LIMIT, Printed};
+pub use proxy::{Passed, Proxy, Way};
 pub use raw::{RawConnection, exchange};
 pub use start::Builder;
 pub use terminal::on_a_terminal;
