@@ -86,6 +86,15 @@ impl ObjectStore for MeteredObjects {
         Ok(self.stream("read", inner))
     }
 
+    async fn scan(
+        &self,
+        object: &ObjectKey,
+        range: Range<u64>,
+        taker: &mut (dyn for<'a> FnMut(&'a [u8]) + Send),
+    ) -> Result<(), StoreError> {
+        self.call("scan", self.inner.scan(object, range, taker)).await
+    }
+
     async fn stat(&self, object: &ObjectKey) -> Result<Option<u64>, StoreError> {
         self.call("stat", self.inner.stat(object)).await
     }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::stream::BoxStream;
+use futures_util::TryStreamExt;
 
 use super::{Standing, StoreError};
 use crate::digest::Checksum;
@@ -136,6 +137,19 @@ pub trait ObjectStore: Send + Sync {
     /// The bytes of a range. An object that is not there, or is shorter, is an error of the stream or of the call.
     async fn read(&self, object: &ObjectKey, range: Range<u64>) -> Result<ByteStream, StoreError>;
 
+    /// Gives the bytes of a range to `taker`, in order and without a gap: for whoever computes something of them and
+    /// keeps none. Errors as of [`read`](Self::read); what was given until then was right.
+    ///
+    /// A store whose bytes lie at hand does it in one go and without passing buffers around.
+    async fn scan(
+        &self,
+        object: &ObjectKey,
+        range: Range<u64>,
+        taker: &mut (dyn for<'a> FnMut(&'a [u8]) + Send),
+    ) -> Result<(), StoreError> {
+        scan_stream(self.read(object, range).await?, taker).await
+    }
+
     /// The length of an object.
     async fn stat(&self, object: &ObjectKey) -> Result<Option<u64>, StoreError>;
 
@@ -171,4 +185,21 @@ pub trait ObjectStore: Send + Sync {
 
     /// What the operator should know of the store as it is now: what the service can do, and what will not work.
     async fn standing(&self) -> Result<Standing, StoreError>;
+}
+
+/// Bytes given between two chances for other work on the same thread.
+const BITE: usize = 256 << 10;
+
+/// Gives what a stream brings to `taker`, and the thread to others in between.
+async fn scan_stream(
+    mut bytes: ByteStream,
+    taker: &mut (dyn for<'a> FnMut(&'a [u8]) + Send),
+) -> Result<(), StoreError> {
+    while let Some(bytes) = bytes.try_next().await? {
+        for bite in bytes.chunks(BITE) {
+            taker(bite);
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(())
 }

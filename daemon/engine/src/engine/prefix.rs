@@ -8,8 +8,6 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::TryStreamExt;
-
 use super::Engine;
 use crate::contracts::{SavedPrefix, StoreError, View};
 use crate::coverage::Coverage;
@@ -22,9 +20,7 @@ use crate::upload::Upload;
 /// The state is saved whenever this many bytes more were digested.
 const SAVE_EVERY: u64 = 32 << 20;
 /// How far ahead of the prefix the catching up looks at a time.
-const WINDOW: u64 = 1 << 30;
-/// Bytes digested between two chances for other work on the same thread.
-const BITE: usize = 256 << 10;
+const WINDOW: u64 = 64 << 20;
 
 /// The prefixes of the uploads that this process is busy with.
 #[derive(Default)]
@@ -214,13 +210,10 @@ impl Engine {
             let skip = at - extent.offset;
             let from = extent.object_offset + skip;
             let range = from..from + (extent.length - skip);
-            let mut bytes = self.ground.objects.read(&extent.object, range).await?;
-            while let Some(bytes) = bytes.try_next().await? {
-                for bite in bytes.chunks(BITE) {
-                    state.digests.update(bite);
-                    tokio::task::yield_now().await;
-                }
-            }
+            // Taken only when all of it came: a state that ends inside a failed read would be one of other bytes.
+            let mut digests = state.digests.clone();
+            self.ground.objects.scan(&extent.object, range, &mut |bytes| digests.update(bytes)).await?;
+            state.digests = digests;
         }
         Ok(())
     }

@@ -1,7 +1,5 @@
 //! An upload's record: found, or rebuilt from what lies beside its bytes; its status; and its end.
 
-use std::sync::Arc;
-
 use super::{Engine, UploadStatus};
 use crate::chunks;
 use crate::contracts::{
@@ -324,20 +322,16 @@ impl Engine {
         object_offset: u64,
         length: u64,
     ) -> Result<Receipt, Refusal> {
-        use futures_util::TryStreamExt;
-
         let mut tree = crate::digest::tree::TreeHasher::new(offset);
         let mut checksum = crate::digest::RunningChecksum::default();
         let range = object_offset..object_offset.saturating_add(length);
-        let objects = Arc::clone(&self.ground.objects);
-        let mut bytes = objects.read(object, range).await?;
         let mut read = 0_u64;
-        while let Some(bytes) = bytes.try_next().await? {
-            tree.update(&bytes);
-            checksum.update(&bytes);
+        let mut take = |bytes: &[u8]| {
+            tree.update(bytes);
+            checksum.update(bytes);
             read += bytes.len() as u64;
-            tokio::task::yield_now().await;
-        }
+        };
+        self.ground.objects.scan(object, range, &mut take).await?;
         if read != length {
             let cause = format!("{object} gave {read} of {length} bytes");
             return Err(StoreError::new(Store::Objects, "read", Failure::Corrupt, cause).into());

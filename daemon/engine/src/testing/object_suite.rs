@@ -392,11 +392,28 @@ pub async fn reading_what_is_not_there_is_an_error(subject: Subject) {
     for (object, range) in
         [(kept.extent.object.clone(), 400..600), (ObjectKey::merged(1), 0..1), (kept.extent.object, 500..501)]
     {
-        let outcome = match store.read(&object, range).await {
+        let outcome = match store.read(&object, range.clone()).await {
             Ok(stream) => drain(stream).await.map(|_| ()),
             Err(error) => Err(error),
         };
         assert_eq!(outcome.unwrap_err().failure, Failure::Corrupt);
+        let scanned = store.scan(&object, range, &mut |_| {}).await;
+        assert_eq!(scanned.unwrap_err().failure, Failure::Corrupt);
+    }
+}
+
+/// A scan gives exactly the bytes of its range, in order.
+pub async fn scan_gives_the_bytes_of_a_range_in_order(subject: Subject) {
+    let store = &*subject.store;
+    let bytes = pattern(20, 700_001);
+    let object = store_stretch(store, &place(0, 700_001, true, 1), &bytes).await.extent.object;
+    for range in [0..700_001, 1..700_000, 262_144..524_288, 5..5] {
+        let mut scanned = Vec::new();
+        store
+            .scan(&object, range.start as u64..range.end as u64, &mut |part| scanned.extend_from_slice(part))
+            .await
+            .unwrap();
+        assert!(scanned == bytes[range.clone()], "other bytes were given of {range:?}");
     }
 }
 
@@ -545,6 +562,7 @@ macro_rules! object_suite {
             absent_extents_cannot_be_finished
             released_upload_keeps_its_bytes
             reading_what_is_not_there_is_an_error
+            scan_gives_the_bytes_of_a_range_in_order
             items_of_a_long_read_are_bounded
             listing_names_what_is_there
             removed_objects_are_gone_and_absent_ones_may_be_removed

@@ -33,6 +33,7 @@ mod folder;
 mod folders;
 mod ground;
 mod receipts;
+mod scan;
 mod survey;
 mod temporary;
 #[cfg(test)]
@@ -63,7 +64,7 @@ use self::temporary::Temporary;
 use self::trash::absent_is_fine;
 use super::Durability;
 use super::failures::from_io;
-use super::local::disk::{Disk, elsewhere};
+use super::local::disk::{Disk, blocking, elsewhere};
 use super::merging::{self, Sink};
 use super::service::{self, Service};
 use super::tally::Tally;
@@ -226,6 +227,17 @@ impl ObjectStore for InPlace {
 
     async fn read(&self, object: &ObjectKey, range: Range<u64>) -> Result<ByteStream, StoreError> {
         self.service.read(object, range).await
+    }
+
+    /// Read on this thread, of which the runtime is told: from the page cache, as a rule, into one small buffer.
+    async fn scan(
+        &self,
+        object: &ObjectKey,
+        range: Range<u64>,
+        taker: &mut (dyn for<'a> FnMut(&'a [u8]) + Send),
+    ) -> Result<(), StoreError> {
+        let path = self.ground.path(object);
+        blocking(|| scan::scan(&path, range, taker)).map_err(|error| scan::failed(object, error))
     }
 
     async fn stat(&self, object: &ObjectKey) -> Result<Option<u64>, StoreError> {
