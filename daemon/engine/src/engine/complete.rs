@@ -1,8 +1,9 @@
 //! Complete: from a set of extents to a blob and a file. No byte moves, and no byte is read that was hashed before.
 
+use super::rebuild::{ATTEMPTS, loses, must_be_there};
 use super::{Completion, Engine};
 use crate::chunks;
-use crate::contracts::{Precondition, Publication, Session, Settled, Settlement, View};
+use crate::contracts::{Precondition, Publication, Session, Settlement, View};
 use crate::coverage::Coverage;
 use crate::digest::joining::Joiner;
 use crate::digest::{Algorithm, Digest, tree};
@@ -62,15 +63,28 @@ impl Engine {
         Ok(published)
     }
 
-    /// Nothing is recorded from now on, so that what is checked is what is published.
+    /// Nothing is recorded from now on, so that what is checked is what is published. A record that the store loses,
+    /// or may have lost a part of, is made whole before.
     async fn freeze(&self, id: UploadId) -> Result<Session, Refusal> {
         let from = [State::Open, State::Completing];
-        match self.ground.sessions.settle(id, &from, Settlement::to(State::Completing)).await? {
-            Settled::Changed(_) => {}
-            Settled::Other(upload) => return Err(Refusal::NotOpen { state: upload.state }),
-            Settled::Unknown => return Err(Refusal::NoUpload),
+        for _ in 0..ATTEMPTS {
+            let head = self.settle(id, &from, &Settlement::to(State::Completing)).await?;
+            let head = head.ok_or(Refusal::NoUpload)?;
+            if !head.changed {
+                return Err(Refusal::NotOpen { state: head.upload.state });
+            }
+            let session = self.ground.sessions.load(id, View::All).await?;
+            match session.filter(|session| session.upload.state == State::Completing) {
+                Some(session) if !session.doubted => return Ok(session),
+                Some(_) => {
+                    let open = Settlement::to(State::Open);
+                    self.ground.sessions.settle(id, &[State::Completing], open).await?;
+                }
+                None => {}
+            }
+            must_be_there(self.mend(id).await?)?;
         }
-        self.ground.sessions.load(id, View::All).await?.ok_or(Refusal::NoUpload)
+        Err(loses("settle"))
     }
 
     async fn publish_frozen(

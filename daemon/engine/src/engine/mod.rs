@@ -10,7 +10,8 @@
 //! | `running` | which bodies are running, so that they can be stopped and never write the same bytes |
 //! | `prefix` | SHA-1 and SHA-256 along the contiguous prefix |
 //! | `complete` | from a set of extents to a blob and a file |
-//! | `session` | an upload's record, found or rebuilt; its status; abort and purge |
+//! | `session` | an upload's record; its status; abort and purge |
+//! | `rebuild` | records that the session store lost, whole or in part, made whole again |
 //! | `resume` | an open upload found by its content or id |
 //! | `files` | names, reading, accounts |
 //! | `blobs` | merging and verifying |
@@ -22,6 +23,7 @@ mod create;
 mod files;
 mod flow;
 mod prefix;
+mod rebuild;
 mod receive;
 mod resume;
 mod running;
@@ -76,6 +78,8 @@ pub struct Engine {
     running: Arc<running::Running>,
     prefixes: Arc<prefix::Prefixes>,
     completing: Arc<running::OneAtATime>,
+    /// Whoever has both turns takes that of completing first.
+    mending: Arc<running::OneAtATime>,
     started_at: Timestamp,
 }
 
@@ -90,6 +94,7 @@ impl Engine {
             running: Arc::default(),
             prefixes: Arc::default(),
             completing: Arc::default(),
+            mending: Arc::default(),
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Engine;
+use super::rebuild::is_sound;
 use crate::contracts::{SavedPrefix, StoreError, View};
 use crate::coverage::Coverage;
 use crate::digest::running::PrefixDigests;
@@ -46,7 +47,12 @@ impl Prefixes {
         Arc::clone(self.lock().entry(id).or_default())
     }
 
-    /// Forgets an upload that is over.
+    /// Whether this is still what is known of the upload: it was not forgotten since.
+    fn knows(&self, id: UploadId, prefix: &Arc<Prefix>) -> bool {
+        self.lock().get(&id).is_some_and(|known| Arc::ptr_eq(known, prefix))
+    }
+
+    /// Forgets an upload that is over, or of which something else is known now.
     pub(super) fn forget(&self, id: UploadId) {
         self.lock().remove(&id);
     }
@@ -57,14 +63,16 @@ impl Prefixes {
 }
 
 impl Engine {
-    /// Where the next append of an upload goes, with its head and its coverage from there on.
+    /// Where the next append of an upload goes, with its head and its coverage from there on; `None` if its record is
+    /// not there, or doubted.
     pub(super) async fn offset_of(
         &self,
         id: UploadId,
     ) -> Result<Option<(u64, Upload, Coverage)>, StoreError> {
         let prefix = self.prefixes.of(id);
         let known = prefix.offset.load(Ordering::Acquire);
-        let Some(session) = self.ground.sessions.load(id, View::Range(known..u64::MAX)).await? else {
+        let session = self.ground.sessions.load(id, View::Range(known..u64::MAX)).await?;
+        let Some(session) = session.filter(is_sound) else {
             self.prefixes.forget(id);
             return Ok(None);
         };
@@ -132,7 +140,8 @@ impl Engine {
         loop {
             let from = digesting.as_ref().map_or(0, |digesting| digesting.digests.length());
             let range = from..from.saturating_add(WINDOW);
-            let Some(session) = self.ground.sessions.load(id, View::Range(range)).await? else {
+            let session = self.ground.sessions.load(id, View::Range(range)).await?;
+            let Some(session) = session.filter(is_sound) else {
                 self.prefixes.forget(id);
                 return Ok(());
             };
@@ -143,7 +152,9 @@ impl Engine {
             }
             let coverage = Coverage::of(session.receipts);
             self.digest_pieces(state, &coverage, u64::MAX).await?;
-            self.save(id, state).await?;
+            if self.prefixes.knows(id, &prefix) {
+                self.save(id, state).await?;
+            }
             if state.digests.length() == from {
                 return Ok(());
             }
@@ -216,6 +227,13 @@ impl Engine {
             state.digests = digests;
         }
         Ok(())
+    }
+
+    /// Nothing that was known of the prefix counts any more, neither here nor in the store.
+    pub(super) async fn forget_digests(&self, id: UploadId) -> Result<(), StoreError> {
+        self.prefixes.forget(id);
+        let nothing = SavedPrefix { length: 0, rewrites: self.unused_rewrites(), state: Vec::new() };
+        self.ground.sessions.save_prefix(id, &nothing).await
     }
 
     async fn save(&self, id: UploadId, state: &mut Digesting) -> Result<(), StoreError> {

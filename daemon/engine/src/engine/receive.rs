@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::flow::{Inflow, Outcome, Stretch, Watchers};
+use super::rebuild::{ATTEMPTS, loses, must_be_there};
 use super::running::{Slot, Ticket};
 use super::{ChunkReceived, Engine, Incoming};
 use crate::chunks;
@@ -66,7 +67,7 @@ impl Engine {
             }
             false => {
                 attempt.commit(&receipt).await?;
-                self.record(&upload, &receipt, None).await?
+                self.record(id, &receipt).await?
             }
         };
         self.advance_with(&upload, slot.offset, watchers.live).await;
@@ -95,8 +96,7 @@ impl Engine {
         must_be_open(&session.upload)?;
         self.running.stop_appends(id).await;
         let ticket = self.running.enter(id, Slot::Append);
-        let epoch = self.ground.sessions.claim(id).await?.ok_or(Refusal::NoUpload)?;
-        let (expected, upload, coverage) = self.offset_of(id).await?.ok_or(Refusal::NoUpload)?;
+        let Claimed { epoch, expected, upload, coverage } = self.claim_offset(id, offset, &ticket).await?;
         must_be_open(&upload)?;
         if offset != expected {
             return Err(Refusal::Offset { expected, provided: offset });
@@ -127,27 +127,45 @@ impl Engine {
         appending.run().await
     }
 
-    /// Records a receipt whose bytes are committed; the bytes received then. Objects that it replaces are removed
-    /// after the answer.
-    pub(super) async fn record(
+    /// Claims an upload for an append, and looks where that must begin.
+    async fn claim_offset(&self, id: UploadId, offset: u64, ticket: &Ticket) -> Result<Claimed, Refusal> {
+        let mut epoch = self.claim(id, ticket).await?;
+        for _ in 0..ATTEMPTS {
+            if let Some((expected, upload, coverage)) = self.offset_of(id).await? {
+                return Ok(Claimed { epoch, expected, upload, coverage });
+            }
+            must_be_there(self.mend(id).await?)?;
+            epoch = self.reclaim(id, ticket).await?.ok_or(Refusal::Superseded { offset })?;
+        }
+        Err(loses("claim"))
+    }
+
+    /// Records the receipt of a chunk whose bytes are committed; the bytes received then. Objects that it replaces
+    /// are removed after the answer.
+    async fn record(&self, id: UploadId, receipt: &Receipt) -> Result<u64, Refusal> {
+        for _ in 0..ATTEMPTS {
+            match self.try_record(id, receipt, None).await? {
+                Recorded::Bytes(received) => return Ok(received),
+                Recorded::Lost => must_be_there(self.mend(id).await?)?,
+            }
+        }
+        Err(loses("record"))
+    }
+
+    async fn try_record(
         &self,
-        upload: &Upload,
+        id: UploadId,
         receipt: &Receipt,
         epoch: Option<u64>,
-    ) -> Result<u64, Refusal> {
+    ) -> Result<Recorded, Refusal> {
         let expires_at = self.now().after(self.policy().ttl);
-        let mut recording = self.ground.sessions.record(upload.id, receipt, epoch, expires_at).await?;
-        if recording == Recording::Unknown && self.rebuild(upload.id).await?.is_some() {
-            recording = self.ground.sessions.record(upload.id, receipt, epoch, expires_at).await?;
-        }
-        match recording {
+        match self.ground.sessions.record(id, receipt, epoch, expires_at).await? {
             Recording::Recorded { received_bytes, replaced } => {
-                self.discard_replaced(upload.id, replaced, &receipt.extent.object);
-                Ok(received_bytes)
+                self.discard_replaced(id, replaced, &receipt.extent.object);
+                Ok(Recorded::Bytes(received_bytes))
             }
             Recording::NotOpen(state) => Err(Refusal::NotOpen { state }),
-            Recording::Superseded { .. } => Err(Refusal::Superseded { offset: receipt.extent.offset }),
-            Recording::Unknown => Err(Refusal::NoUpload),
+            Recording::Superseded { .. } | Recording::Unknown => Ok(Recorded::Lost),
         }
     }
 
@@ -194,6 +212,24 @@ impl Engine {
             exact: upload.length.is_some(),
         })
     }
+}
+
+/// An upload that was claimed for an append.
+struct Claimed {
+    epoch: u64,
+    /// Where the append must begin.
+    expected: u64,
+    upload: Upload,
+    /// What is recorded from there on.
+    coverage: Coverage,
+}
+
+/// What became of a receipt.
+enum Recorded {
+    /// Recorded; the bytes received now.
+    Bytes(u64),
+    /// The store does not know the upload, or not under this epoch.
+    Lost,
 }
 
 /// What a chunk's body must be.
@@ -382,10 +418,26 @@ impl Appending<'_> {
     async fn count_held(&mut self) -> Result<(), Refusal> {
         for (attempt, receipt) in std::mem::take(&mut self.held) {
             attempt.commit(&receipt).await?;
-            self.engine.record(&self.upload, &receipt, Some(self.epoch)).await?;
+            self.record(&receipt).await?;
             self.counted = receipt.extent.end();
         }
         Ok(())
+    }
+
+    /// Records a stretch under the epoch of this append. If the store does not know that any more, and nobody has
+    /// claimed the upload since, it is claimed again.
+    async fn record(&mut self, receipt: &Receipt) -> Result<(), Refusal> {
+        let id = self.upload.id;
+        for _ in 0..ATTEMPTS {
+            match self.engine.try_record(id, receipt, Some(self.epoch)).await? {
+                Recorded::Bytes(_) => return Ok(()),
+                Recorded::Lost => {}
+            }
+            must_be_there(self.engine.mend(id).await?)?;
+            let superseded = Refusal::Superseded { offset: receipt.extent.offset };
+            self.epoch = self.engine.reclaim(id, self.ticket).await?.ok_or(superseded)?;
+        }
+        Err(loses("record"))
     }
 
     async fn drop_held(&mut self) {

@@ -35,11 +35,21 @@ pub(super) struct Running {
 #[derive(Default)]
 struct Bodies {
     next: u64,
-    of: HashMap<UploadId, Vec<Body>>,
+    of: HashMap<UploadId, Busy>,
+}
+
+/// An upload with bodies on their way.
+#[derive(Default)]
+struct Busy {
+    bodies: Vec<Body>,
+    /// The number of the body that claimed the upload last, though it may have left.
+    claimed_last: Option<u64>,
 }
 
 struct Body {
     number: u64,
+    /// The epoch that the upload was claimed under for it.
+    epoch: Option<u64>,
     slot: Slot,
     stop: CancellationToken,
     ended: CancellationToken,
@@ -65,8 +75,9 @@ impl Running {
         let number = bodies.next;
         bodies.next = number.wrapping_add(1);
         let of = bodies.of.entry(upload).or_default();
-        let alone = !of.iter().any(|body| body.slot.may_collide(slot));
-        of.push(Body { number, slot, stop: stop.clone(), ended: CancellationToken::new() });
+        let alone = !of.bodies.iter().any(|body| body.slot.may_collide(slot));
+        let ended = CancellationToken::new();
+        of.bodies.push(Body { number, epoch: None, slot, stop: stop.clone(), ended });
         Ticket { running: Arc::clone(self), upload, number, alone, stop }
     }
 
@@ -83,7 +94,7 @@ impl Running {
     async fn stop_where(&self, upload: UploadId, which: impl Fn(Slot) -> bool) {
         let ended: Vec<CancellationToken> = {
             let bodies = self.lock();
-            let of = bodies.of.get(&upload).map(Vec::as_slice).unwrap_or_default();
+            let of = bodies.of.get(&upload).map(|busy| busy.bodies.as_slice()).unwrap_or_default();
             of.iter()
                 .filter(|body| which(body.slot))
                 .map(|body| {
@@ -112,18 +123,42 @@ impl Running {
     }
 }
 
+impl Ticket {
+    /// Notes that the upload was claimed for this body, the last one to claim it. `false` if another running body has
+    /// it under this very epoch: the store has forgotten that claim, and this one does not count.
+    pub(super) fn claim(&self, epoch: u64) -> bool {
+        let mut bodies = self.running.lock();
+        let Some(of) = bodies.of.get_mut(&self.upload) else { return false };
+        if of.bodies.iter().any(|body| body.number != self.number && body.epoch == Some(epoch)) {
+            return false;
+        }
+        of.claimed_last = Some(self.number);
+        of.bodies
+            .iter_mut()
+            .filter(|body| body.number == self.number)
+            .for_each(|body| body.epoch = Some(epoch));
+        true
+    }
+
+    /// Whether nobody has claimed the upload since this body did.
+    pub(super) fn claimed_last(&self) -> bool {
+        let bodies = self.running.lock();
+        bodies.of.get(&self.upload).is_some_and(|of| of.claimed_last == Some(self.number))
+    }
+}
+
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut bodies = self.running.lock();
         let Some(of) = bodies.of.get_mut(&self.upload) else { return };
-        of.retain(|body| {
+        of.bodies.retain(|body| {
             let stays = body.number != self.number;
             if !stays {
                 body.ended.cancel();
             }
             stays
         });
-        if of.is_empty() {
+        if of.bodies.is_empty() {
             bodies.of.remove(&self.upload);
         }
     }
@@ -173,6 +208,19 @@ mod tests {
         let append = running.enter(id, Slot::Append);
         assert!(append.alone);
         assert!(!running.enter(id, Slot::Chunk(7)).alone);
+    }
+
+    #[test]
+    fn the_last_to_claim_is_known_after_it_has_left_and_no_two_have_one_epoch() {
+        let running = Arc::new(Running::default());
+        let id = UploadId::make(&CountingChance::default());
+        let (one, two) = (running.enter(id, Slot::Append), running.enter(id, Slot::Append));
+        assert!(one.claim(5) && one.claimed_last());
+        assert!(!two.claim(5) && one.claimed_last() && !two.claimed_last());
+        assert!(two.claim(6) && two.claimed_last() && !one.claimed_last());
+        drop(two);
+        assert!(!one.claimed_last());
+        assert!(one.claim(7) && one.claimed_last());
     }
 
     #[tokio::test]

@@ -1,10 +1,14 @@
-//! An upload's record: found, or rebuilt from what lies beside its bytes; its status; and its end.
+//! An upload's record: found, or made whole from what lies beside its bytes; its status; and its end.
 
-use super::{Engine, UploadStatus};
+use futures_core::Stream;
+use futures_util::TryStreamExt;
+
+use super::rebuild::{ATTEMPTS, Mended, is_sound, loses};
+use super::{Engine, Rebuilt, UploadStatus};
 use crate::chunks;
 use crate::contracts::{
-    Failure, Origin, Page, PageRequest, Session, Settled, Settlement, StateCount, Store, StoreError,
-    Surveyed, UploadFilter, View,
+    Failure, Origin, Page, PageRequest, Session, Settlement, StateCount, Store, StoreError, UploadFilter,
+    View,
 };
 use crate::coverage::Coverage;
 use crate::extent::Receipt;
@@ -14,72 +18,61 @@ use crate::refusal::Refusal;
 use crate::upload::{State, Upload};
 
 impl Engine {
-    /// The record of an upload that the caller may see: from the session store, else rebuilt, else what the catalog
-    /// remembers of a finished one.
+    /// The record of an upload that the caller may see: from the session store, made whole if that has forgotten
+    /// something, else what the catalog remembers of a finished one.
     pub(super) async fn session(
         &self,
         caller: &Caller,
         id: UploadId,
         view: View,
     ) -> Result<Session, Refusal> {
-        let session = match self.ground.sessions.load(id, view.clone()).await? {
-            Some(session) => session,
-            None => self.rebuilt(id, view).await?.ok_or(Refusal::NoUpload)?,
-        };
-        if !caller.may_see(&session.upload.owner) {
-            return Err(Refusal::NoUpload);
+        for _ in 0..ATTEMPTS {
+            match self.ground.sessions.load(id, view.clone()).await? {
+                Some(session) if !caller.may_see(&session.upload.owner) => return Err(Refusal::NoUpload),
+                Some(session) if is_sound(&session) => return Ok(session),
+                Some(_) | None => {}
+            }
+            match self.mend(id).await? {
+                Mended::Record(_) => {}
+                Mended::Finished(origin) if caller.may_see(&origin.owner) => {
+                    return Ok(Session::whole(self.finished_upload(id, &origin), Vec::new()));
+                }
+                Mended::Finished(_) | Mended::Nothing => return Err(Refusal::NoUpload),
+            }
         }
-        Ok(session)
+        Err(loses("load"))
     }
 
-    async fn rebuilt(&self, id: UploadId, view: View) -> Result<Option<Session>, Refusal> {
-        if let Some(origin) = self.ground.catalog.origin(id).await? {
-            return Ok(Some(Session::whole(self.finished_upload(id, &origin), Vec::new())));
-        }
-        if self.rebuild(id).await?.is_none() {
-            return Ok(None);
-        }
-        Ok(self.ground.sessions.load(id, view).await?)
-    }
-
-    /// Puts a lost session back together from its manifest and from what was verified of its bytes. `None` if there
-    /// is no manifest: the upload never was, or is over.
-    pub(super) async fn rebuild(&self, id: UploadId) -> Result<Option<Upload>, Refusal> {
-        let Some(manifest) = self.ground.objects.manifest(id).await? else { return Ok(None) };
-        let mut receipts = Vec::new();
-        let mut survey = self.ground.objects.survey(id).await?;
-        // What the store keeps receipts of is in their order; of the rest, names tell what came later and counts.
-        survey.sort_by_key(|found| found.receipt.is_none().then(|| found.object.stretch_nonce()));
-        for found in survey {
-            receipts.extend(self.receipt_of(found).await?);
-        }
-        let mut upload = manifest.upload;
-        upload.state = State::Open;
-        upload.rewrites = self.unused_rewrites();
-        upload.received_bytes = Coverage::of(receipts.clone()).covered_bytes();
-        upload.expires_at = self.now().after(self.policy().ttl);
-        tracing::info!(upload.id = %id, upload.received_bytes, extents = receipts.len(), "a lost session was rebuilt");
-        self.ground.sessions.restore(&Session::whole(upload.clone(), receipts)).await?;
-        Ok(Some(upload))
-    }
-
-    /// A count of rewrites that no digest state was ever kept under: how often bytes were replaced is lost with the
-    /// session, and a state of other bytes must not be taken for a good one.
-    fn unused_rewrites(&self) -> u64 {
-        let bits = self.ground.chance.bits() & u128::from(u32::MAX);
-        self.now().0.wrapping_add(u64::try_from(bits).unwrap_or_default())
-    }
-
-    /// The receipt of a stretch that a survey found; computed from its bytes if the store kept none.
-    async fn receipt_of(&self, found: Surveyed) -> Result<Option<Receipt>, Refusal> {
-        match found.receipt {
-            Some(receipt) => Ok(Some(receipt)),
-            None if found.length == 0 => Ok(None),
-            None => Ok(Some(self.read_receipt(found.offset, &found.object, 0, found.length).await?)),
+    /// Makes sure of an upload's record, as a request that names it does: puts it back if the session store has lost
+    /// it, and compares it with the objects if the store may have forgotten something of it.
+    ///
+    /// # Errors
+    /// [`Refusal::NoUpload`] if it never was or is over, or a store failed.
+    pub async fn rebuild(&self, id: UploadId) -> Result<Rebuilt, Refusal> {
+        match self.mend(id).await? {
+            Mended::Record(rebuilt) => Ok(rebuilt),
+            Mended::Finished(_) => Ok(Rebuilt::Finished),
+            Mended::Nothing => Err(Refusal::NoUpload),
         }
     }
 
-    fn finished_upload(&self, id: UploadId, origin: &Origin) -> Upload {
+    /// The uploads that have a manifest, in no particular order: all that are in progress, whether the session store
+    /// knows them or not, and what has just ended.
+    ///
+    /// # Errors
+    /// A store failed; so may each item.
+    pub async fn manifests(
+        &self,
+    ) -> Result<impl Stream<Item = Result<UploadId, Refusal>> + Send + use<>, Refusal> {
+        let listed = self.ground.objects.list().await?;
+        Ok(listed.map_err(Refusal::from).try_filter_map(|listed| async move {
+            let upload = listed.object.upload();
+            Ok(upload.filter(|upload| ObjectKey::manifest(*upload) == listed.object))
+        }))
+    }
+
+    /// What is told of a finished upload that only the catalog remembers.
+    pub(super) fn finished_upload(&self, id: UploadId, origin: &Origin) -> Upload {
         let file = origin.file.clone();
         Upload {
             id,
@@ -190,7 +183,7 @@ impl Engine {
             None => return Err(Refusal::NoUpload),
         }
         self.running.stop(id).await;
-        self.ground.objects.renounce(id).await?;
+        self.renounce(id).await?;
         self.prefixes.forget(id);
         let engine = self.clone();
         self.errand("give an aborted upload's bytes back", async move {
@@ -207,10 +200,18 @@ impl Engine {
         let published = self.ground.catalog.origin(id).await?.is_some();
         let end = if published { State::Complete } else { end };
         let from = [State::Open, State::Completing];
-        match self.ground.sessions.settle(id, &from, Settlement::to(end)).await? {
-            Settled::Changed(upload) | Settled::Other(upload) => Ok(Some(upload.state)),
-            Settled::Unknown => Ok(None),
-        }
+        let settled = self.settle(id, &from, &Settlement::to(end)).await?;
+        Ok(settled.map(|settled| settled.upload.state))
+    }
+
+    /// Removes the manifest of an upload that was aborted. If its record was lost and put back in between, it is
+    /// settled again; after this nothing puts it back.
+    async fn renounce(&self, id: UploadId) -> Result<(), Refusal> {
+        let _turn = self.mending.turn(id).await;
+        self.ground.objects.renounce(id).await?;
+        let from = [State::Open, State::Completing];
+        self.ground.sessions.settle(id, &from, Settlement::to(State::Aborted)).await?;
+        Ok(())
     }
 
     /// Removes an upload in any state, record and bytes that no blob needs; the bytes given back.
@@ -230,6 +231,11 @@ impl Engine {
     /// Manifest, then bytes beside it, then the record, in the order that lets nothing come back: what has no
     /// manifest is not rebuilt, and the record goes only when the bytes that it names are given back.
     pub(super) async fn forget_upload(&self, id: UploadId) -> Result<(), StoreError> {
+        let _turn = self.mending.turn(id).await;
+        self.forget_in_turn(id).await
+    }
+
+    pub(super) async fn forget_in_turn(&self, id: UploadId) -> Result<(), StoreError> {
         self.ground.objects.renounce(id).await?;
         self.give_back(id).await?;
         self.ground.sessions.remove(id).await?;
@@ -273,6 +279,7 @@ impl Engine {
     }
 
     async fn recheck_upload(&self, id: UploadId) -> Result<bool, Refusal> {
+        self.mend(id).await?;
         let Some(session) = self.ground.sessions.load(id, View::All).await? else { return Ok(false) };
         let mut good = Vec::new();
         for receipt in &session.receipts {

@@ -17,6 +17,7 @@ use std::collections::hash_map::Entry;
 
 use futures_util::TryStreamExt;
 
+use super::rebuild::Mended;
 use super::{Engine, SweepReason, SweepReport, Sweeping, Swept};
 use crate::contracts::{CatalogIdentity, ListedObject, View};
 use crate::file::Blob;
@@ -57,10 +58,9 @@ impl Engine {
             let due = self.ground.sessions.expired(self.now(), limit).await?;
             let last = due.len() < limit;
             for upload in due.iter().filter(|upload| !self.running.has(upload.id)) {
-                if !how.dry_run {
-                    self.remove_expired(upload).await?;
+                if how.dry_run || self.remove_expired(upload).await? {
+                    report.swept.push(swept_upload(upload));
                 }
-                report.swept.push(swept_upload(upload));
             }
             if last {
                 return Ok(());
@@ -68,11 +68,18 @@ impl Engine {
         }
     }
 
-    async fn remove_expired(&self, upload: &Upload) -> Result<(), Refusal> {
+    /// Ends an upload whose time ran out; whether it had.
+    async fn remove_expired(&self, upload: &Upload) -> Result<bool, Refusal> {
         let _turn = self.completing.turn(upload.id).await;
+        // A store that went back in time may have forgotten that the upload was used since.
+        self.mend(upload.id).await?;
+        let session = self.ground.sessions.load(upload.id, View::Head).await?;
+        if session.is_some_and(|session| session.upload.expires_at > upload.expires_at) {
+            return Ok(false);
+        }
         self.settle_ended(upload.id, State::Expired).await?;
         self.forget_upload(upload.id).await?;
-        Ok(())
+        Ok(true)
     }
 
     async fn sweep_blobs(&self, how: Sweeping, report: &mut SweepReport) -> Result<(), Refusal> {
@@ -167,29 +174,33 @@ impl Engine {
         };
         Ok(match known {
             Known::Session { objects } => object.stretch_offset().is_none() || objects.contains(object),
+            Known::Everything => true,
             Known::Nobody => false,
         })
     }
 
-    /// What is known of an upload in whose folder an object lies. A session that was lost is rebuilt here, so that it
-    /// ends in its own time like any other.
+    /// What is known of an upload in whose folder an object lies. A session that was lost or is doubted is made whole
+    /// here, so that it ends in its own time like any other.
     async fn known_upload(&self, id: UploadId, how: Sweeping) -> Result<Known, Refusal> {
-        let mut session = self.ground.sessions.load(id, View::All).await?;
-        if session.is_none() && self.ground.catalog.origin(id).await?.is_some() {
-            // It is complete. Without its manifest it stays so, even when the catalog forgets which file it became.
-            if !how.dry_run {
-                self.ground.objects.renounce(id).await?;
+        match self.mend(id).await? {
+            Mended::Record(_) => {}
+            Mended::Finished(_) => {
+                // Without its manifest it stays finished, even when the catalog forgets which file it became.
+                if !how.dry_run {
+                    self.ground.objects.renounce(id).await?;
+                }
+                return Ok(Known::Nobody);
             }
-        } else if session.is_none() && self.rebuild(id).await?.is_some() {
-            session = self.ground.sessions.load(id, View::All).await?;
+            Mended::Nothing => return Ok(Known::Nobody),
         }
-        Ok(match session {
+        Ok(match self.ground.sessions.load(id, View::All).await? {
             // Of what a complete upload brought, the catalog knows what is still needed.
             Some(session) if session.upload.state == State::Complete => Known::Nobody,
-            Some(session) => Known::Session {
+            Some(session) if !session.doubted || session.upload.state.is_final() => Known::Session {
                 objects: session.receipts.into_iter().map(|receipt| receipt.extent.object).collect(),
             },
-            None => Known::Nobody,
+            // The store forgets faster than we look.
+            Some(_) | None => Known::Everything,
         })
     }
 
@@ -231,6 +242,8 @@ struct KnownUploads {
 enum Known {
     /// There is a session; these objects are recorded.
     Session { objects: std::collections::HashSet<ObjectKey> },
+    /// There is one that may lack something: what lies there may be needed.
+    Everything,
     /// There is none, and nothing to rebuild one from.
     Nobody,
 }

@@ -52,6 +52,25 @@ pub enum Created {
     Instant(Box<File>),
 }
 
+/// What became of an upload's record when it was to be made sure of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rebuilt {
+    /// It was there, and not doubted.
+    There,
+    /// It was gone, and is back.
+    PutBack {
+        /// Stretches found in the object store.
+        extents: usize,
+    },
+    /// It was doubted, and is whole.
+    Vouched {
+        /// Stretches that it lacked.
+        extents: usize,
+    },
+    /// There is none and need be none: the upload is a file.
+    Finished,
+}
+
 /// An upload as its owner sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UploadStatus {

@@ -8,7 +8,8 @@
 //! Every method of a contract that can fail is one call, and so is every item of a stream and each `write`, `commit`
 //! and `discard` of an attempt. A `discard` that fails does nothing.
 //!
-//! [`Faults::before`] lets something else happen just before a call: another request, say.
+//! [`Faults::before`] lets something else happen just before a call: another request, say, or the loss of all
+//! sessions.
 
 use std::future::Future;
 use std::ops::Range;
@@ -97,7 +98,7 @@ struct Tally {
     plan: FaultPlan,
     calls: Vec<(Store, &'static str)>,
     struck: bool,
-    interlude: Option<(u64, Interlude)>,
+    interludes: Vec<(u64, Interlude)>,
 }
 
 /// What happens just before a call.
@@ -105,7 +106,7 @@ type Interlude = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Tally {
     fn new(plan: FaultPlan) -> Self {
-        Self { plan, calls: Vec::new(), struck: false, interlude: None }
+        Self { plan, calls: Vec::new(), struck: false, interludes: Vec::new() }
     }
 }
 
@@ -166,7 +167,7 @@ impl Faults {
 
     /// Lets this happen just before the `n`-th call, which waits for it.
     pub fn before(&self, n: u64, interlude: impl Future<Output = ()> + Send + 'static) {
-        self.state().interlude = Some((n, Box::pin(interlude)));
+        self.state().interludes.push((n, Box::pin(interlude)));
     }
 
     fn state(&self) -> MutexGuard<'_, Tally> {
@@ -191,8 +192,8 @@ impl Faults {
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         let (number, fate) = self.next(store, operation);
-        let interlude = self.state().interlude.take_if(|(n, _)| *n == number);
-        if let Some((_, interlude)) = interlude {
+        let due: Vec<_> = self.state().interludes.extract_if(.., |(n, _)| *n == number).collect();
+        for (_, interlude) in due {
             interlude.await;
         }
         let failed = |failure| StoreError::new(store, operation, failure, MadeToFail { call: number });

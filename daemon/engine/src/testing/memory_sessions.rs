@@ -1,4 +1,8 @@
 //! Sessions in memory: a map behind a lock. What the contract says, and nothing clever.
+//!
+//! They can forget, as a store does that is flushed, restarted, or replaced by one that lags behind: everything
+//! ([`MemorySessions::flush`]), what came after a moment ([`MemorySessions::go_back_to`]), or a single receipt
+//! ([`MemorySessions::lose_receipt`]).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::contracts::*;
+use crate::coverage::Coverage;
 use crate::extent::{Extent, Receipt};
 use crate::id::UploadId;
 use crate::owner::Owner;
@@ -30,11 +35,16 @@ struct Kept {
     /// Length of the longest extent that was ever recorded: how far back one that overlaps can begin.
     longest: u64,
     prefix: Option<SavedPrefix>,
+    doubted: bool,
 }
+
+/// Everything that was kept at some moment.
+#[derive(Clone, Debug, Default)]
+pub struct EarlierSessions(BTreeMap<UploadId, Kept>);
 
 impl Kept {
     fn new(upload: Upload) -> Self {
-        Self { upload, receipts: BTreeMap::new(), sequence: 0, longest: 0, prefix: None }
+        Self { upload, receipts: BTreeMap::new(), sequence: 0, longest: 0, prefix: None, doubted: false }
     }
 
     fn insert(&mut self, receipt: Receipt) {
@@ -71,7 +81,8 @@ impl Kept {
             }
             View::All => self.receipts.keys().copied().collect(),
         };
-        Session::whole(self.upload.clone(), self.in_order(keys))
+        let receipts = self.in_order(keys);
+        Session { upload: self.upload.clone(), receipts, doubted: self.doubted }
     }
 
     fn record(&mut self, receipt: &Receipt, expires_at: Timestamp) -> Recording {
@@ -125,6 +136,41 @@ fn in_progress(upload: &Upload) -> bool {
 }
 
 impl MemorySessions {
+    /// Forgets everything.
+    pub fn flush(&self) {
+        self.lock().clear();
+    }
+
+    /// What is kept now, to go back to.
+    pub fn as_now(&self) -> EarlierSessions {
+        EarlierSessions(self.lock().clone())
+    }
+
+    /// Keeps what was kept then, and nothing else; all of it is doubted.
+    pub fn go_back_to(&self, then: EarlierSessions) {
+        *self.lock() = then.0;
+        self.doubt();
+    }
+
+    /// Doubts everything that is kept.
+    pub fn doubt(&self) {
+        self.lock().values_mut().for_each(|kept| kept.doubted = true);
+    }
+
+    /// Forgets the receipt of one upload that was recorded first, and doubts that upload; whether there was one.
+    pub fn lose_receipt(&self, id: UploadId) -> bool {
+        let mut uploads = self.lock();
+        let Some(kept) = uploads.get_mut(&id) else { return false };
+        let Some(first) = kept.receipts.keys().copied().min_by_key(|(_, sequence)| *sequence) else {
+            return false;
+        };
+        kept.receipts.remove(&first);
+        let left = kept.in_order(kept.receipts.keys().copied());
+        kept.upload.received_bytes = Coverage::of(left).covered_bytes();
+        kept.doubted = true;
+        true
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<UploadId, Kept>> {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -231,7 +277,10 @@ impl SessionStore for MemorySessions {
         Ok(())
     }
 
-    async fn vouch(&self, _id: UploadId) -> Result<(), StoreError> {
+    async fn vouch(&self, id: UploadId) -> Result<(), StoreError> {
+        if let Some(kept) = self.lock().get_mut(&id) {
+            kept.doubted = false;
+        }
         Ok(())
     }
 

@@ -39,11 +39,30 @@ impl Bench {
             }
         }
         for upload in self.uploads().await? {
-            if !upload.state.is_final() {
+            if !upload.state.is_final() && !self.is_doubted(&upload).await? {
                 self.bytes_of_upload(&upload).await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether any upload is doubted.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn is_any_doubted(&self) -> Result<bool, Finding> {
+        for upload in self.uploads().await? {
+            if self.is_doubted(&upload).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// A record that is doubted promises nothing.
+    async fn is_doubted(&self, upload: &Upload) -> Result<bool, Finding> {
+        let session = self.sessions.load(upload.id, View::Head).await.map_err(told)?;
+        Ok(session.is_some_and(|session| session.doubted))
     }
 
     /// The bytes of a blob, each extent of which must have its checksum, and all of which must be gapless.

@@ -17,7 +17,7 @@ mod story;
 use cairn_engine::contracts::Placement;
 use cairn_engine::testing::faults::FaultPlan;
 
-use story::{PLACEMENTS, Restart, Story};
+use story::{Mishap, PLACEMENTS, Restart, Story};
 
 /// How many store calls the life has when nothing goes wrong.
 async fn calls_of_a_life(placement: Placement) -> u64 {
@@ -90,4 +90,38 @@ async fn the_process_may_stop_again_while_it_recovers() {
             }
         }
     }
+}
+
+/// Lives the life once for every call, with this befalling the sessions just before it: no step may notice.
+async fn with_before_each_call(mishap: Mishap) {
+    for placement in PLACEMENTS {
+        for n in 1..=calls_of_a_life(placement).await {
+            Story::new(placement, Restart::Never, vec![FaultPlan::NONE]).befallen(n, mishap).live().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_sessions_may_be_flushed_before_any_call_and_nobody_notices() {
+    with_before_each_call(Mishap::Flush).await;
+}
+
+#[tokio::test]
+async fn the_sessions_may_be_lost_before_every_step_and_nobody_notices() {
+    for placement in PLACEMENTS {
+        let story = Story::new(placement, Restart::Never, vec![FaultPlan::NONE]);
+        story.always_losing_sessions().live().await;
+    }
+}
+
+#[tokio::test]
+async fn the_sessions_may_go_back_in_time_before_any_call_and_nobody_notices() {
+    for calls in [0, 2, 9, 40] {
+        with_before_each_call(Mishap::GoBack(calls)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_of_every_upload_may_be_lost_before_any_call_and_nobody_notices() {
+    with_before_each_call(Mishap::LoseReceipts).await;
 }

@@ -1,14 +1,14 @@
 //! A client, an engine over stores that fail by plan, and what the client may rely on.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use cairn_engine::contracts::{BlobFilter, Catalog, PageRequest, Placement, SessionStore};
+use cairn_engine::contracts::{BlobFilter, Catalog, PageRequest, Placement, SessionStore, UploadFilter};
 use cairn_engine::digest::Algorithm;
 use cairn_engine::engine::{Completion, Created, Sweeping};
 use cairn_engine::testing::bench::{Bench, body, owner, wish};
 use cairn_engine::testing::faults::{FaultPlan, Faults};
-use cairn_engine::testing::memory_sessions::MemorySessions;
+use cairn_engine::testing::memory_sessions::{EarlierSessions, MemorySessions};
 use cairn_engine::{Caller, Digest, Engine, File, FilePath, Policy, Refusal, State, UploadId};
 use futures_util::TryStreamExt;
 
@@ -107,7 +107,22 @@ pub(crate) struct Story {
     client: Client,
     /// After how many steps the session store forgets everything, while the process goes on.
     lost_after: Option<usize>,
+    /// Whether it does so before every step.
+    lost_always: bool,
+    /// Whether the session store alone misbehaves, and no call fails: then no step may fail either.
+    mishap: bool,
     told: Vec<String>,
+}
+
+/// What befalls the session store just before some call, while the process goes on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mishap {
+    /// It forgets everything.
+    Flush,
+    /// It is as it was so many calls before.
+    GoBack(u64),
+    /// It loses a receipt of every upload.
+    LoseReceipts,
 }
 
 impl Story {
@@ -120,7 +135,19 @@ impl Story {
         let engine = faulty(&bench, &faults);
         let client = Client::default();
         let told = vec![format!("{placement:?}, {restart:?}, {now:?}, then {plans:?}")];
-        Self { bench, restart, plans, now, faults, engine, client, lost_after: None, told }
+        Self {
+            bench,
+            restart,
+            plans,
+            now,
+            faults,
+            engine,
+            client,
+            lost_after: None,
+            lost_always: false,
+            mishap: false,
+            told,
+        }
     }
 
     /// The same story, but the session store forgets everything after so many steps.
@@ -129,10 +156,45 @@ impl Story {
         self
     }
 
+    /// The same story, but the session store forgets everything before every step.
+    pub(crate) fn always_losing_sessions(mut self) -> Self {
+        (self.lost_always, self.mishap) = (true, true);
+        self
+    }
+
+    /// The same story, but this befalls the session store just before the `n`-th call of any store.
+    pub(crate) fn befallen(mut self, n: u64, mishap: Mishap) -> Self {
+        let sessions = Arc::clone(&self.bench.sessions);
+        self.told.push(format!("{mishap:?} before call {n}"));
+        self.mishap = true;
+        match mishap {
+            Mishap::Flush => self.faults.before(n, async move { sessions.flush() }),
+            Mishap::GoBack(calls) => {
+                let then = Arc::new(Mutex::new(EarlierSessions::default()));
+                let (seen, keeping) = (Arc::clone(&then), Arc::clone(&sessions));
+                let keep = async move { *seen.lock().unwrap() = keeping.as_now() };
+                self.faults.before(n.saturating_sub(calls).max(1), keep);
+                let back = async move { sessions.go_back_to(then.lock().unwrap().clone()) };
+                self.faults.before(n, back);
+            }
+            Mishap::LoseReceipts => {
+                let lose = async move {
+                    let all =
+                        sessions.list(&UploadFilter::default(), &PageRequest::first(100)).await.unwrap();
+                    for upload in all.items {
+                        sessions.lose_receipt(upload.id);
+                    }
+                };
+                self.faults.before(n, lose);
+            }
+        }
+        self
+    }
+
     /// Lives the life to its end, and looks whether anything is left.
     pub(crate) async fn live(&mut self) {
         for (number, step) in LIFE.into_iter().enumerate() {
-            if self.lost_after == Some(number) {
+            if self.lost_always || self.lost_after == Some(number) {
                 self.lose_sessions().await;
             }
             for attempt in 1.. {
@@ -146,7 +208,8 @@ impl Story {
                         break;
                     }
                     Err(refusal) => {
-                        assert!(refusal.failed_store().is_some(), "{step:?}: {refusal:?}\n{}", self.tale());
+                        let failed = refusal.failed_store().is_some() && !self.mishap;
+                        assert!(failed, "{step:?}: {refusal:?}\n{}", self.tale());
                         self.look(false).await;
                     }
                 }
@@ -305,7 +368,8 @@ impl Story {
     async fn look(&mut self, ask: bool) {
         self.must(self.bench.every_row_has_its_bytes().await);
         self.look_at_the_file().await;
-        if ask && self.client.file.is_none() {
+        // Whoever vouches for a record must be the one that goes on with it.
+        if ask && self.client.file.is_none() && !self.must(self.bench.is_any_doubted().await) {
             self.look_at_the_upload().await;
         }
     }
