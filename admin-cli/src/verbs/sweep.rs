@@ -32,6 +32,12 @@ fn text(report: &SweepReport, colored: bool) -> String {
     if report.waiting > 0 {
         text += &format!("{} not old enough to be removed yet.\n", count(report.waiting, "orphan"));
     }
+    for storage in &report.away {
+        text += &format!(
+            "The storage {} does not answer: what lies there was left alone.\n",
+            crate::table::escaped(storage)
+        );
+    }
     if let Some(held) = &report.held {
         text += &format!("Orphans were left alone: {}\n", crate::table::escaped(held));
     }
@@ -56,13 +62,20 @@ mod tests {
     fn orphans_that_were_left_alone_are_told() {
         let swept = Swept { reason: "unnamed_blob".to_owned(), what: "blake3:1".to_owned(), length: 1 << 20 };
         let held = Some("there are many".to_owned());
-        let report = SweepReport { items: vec![swept], waiting: 2, held, dry_run: true };
+        let report = SweepReport {
+            items: vec![swept],
+            waiting: 2,
+            held,
+            away: vec!["cold".to_owned()],
+            dry_run: true,
+        };
         let expected = "\
             REASON        WHAT       LENGTH\n\
             unnamed_blob  blake3:1  1.0 MiB\n\
             \n\
             1 thing would be removed (1.0 MiB).\n\
             2 orphans not old enough to be removed yet.\n\
+            The storage cold does not answer: what lies there was left alone.\n\
             Orphans were left alone: there are many\n";
         assert_eq!(text(&report, false), expected);
     }

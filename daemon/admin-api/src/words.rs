@@ -306,6 +306,9 @@ pub struct SweepReport {
     pub waiting: u64,
     /// Why orphans were left alone, if they were.
     pub held: Option<String>,
+    /// Storages that did not answer, so that what lies there was left alone.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub away: Vec<String>,
     /// Whether nothing was removed.
     pub dry_run: bool,
 }
@@ -351,7 +354,7 @@ pub struct Status {
 /// Whether a store answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreHealth {
-    /// `sessions`, `catalog` or `objects`.
+    /// `sessions`, `catalog` or `objects`; `objects:cold` for the storage `cold`.
     pub store: String,
     /// Whether it does.
     pub ok: bool,

@@ -1,5 +1,7 @@
-//! Names that cairn makes itself: upload ids and object keys. Neither is ever built from what a client said.
+//! Names that cairn makes itself: upload ids and object keys, none of them ever built from what a client said; and the
+//! names that the operator gives to storages.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -67,9 +69,77 @@ impl<'de> Deserialize<'de> for UploadId {
     }
 }
 
+/// The name of a storage: 1 to 32 of `0-9`, `a-z` and `-`.
+///
+/// One storage is always there: `default`. An operator may name others.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StorageName(Cow<'static, str>);
+
+impl StorageName {
+    /// The storage that has no name of its own in a key.
+    pub const DEFAULT: Self = Self(Cow::Borrowed("default"));
+
+    /// The most bytes of a name.
+    pub const MOST_BYTES: usize = 32;
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is the one that is always there.
+    pub fn is_default(&self) -> bool {
+        *self == Self::DEFAULT
+    }
+}
+
+impl Default for StorageName {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl fmt::Display for StorageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text is not a name that a storage can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of a storage: 1 to 32 of a-z, 0-9 and -")]
+pub struct NotAStorageName;
+
+impl FromStr for StorageName {
+    type Err = NotAStorageName;
+
+    fn from_str(text: &str) -> Result<Self, NotAStorageName> {
+        let ours = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if text.is_empty() || text.len() > Self::MOST_BYTES || !text.bytes().all(ours) {
+            return Err(NotAStorageName);
+        }
+        Ok(if text == Self::DEFAULT.0 { Self::DEFAULT } else { Self(Cow::Owned(text.to_owned())) })
+    }
+}
+
+impl Serialize for StorageName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for StorageName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// The key of an object: made by cairn, never from a client's words, never renamed.
 ///
-/// The alphabet is `0-9`, `a-z`, `-` and `/`. These shapes exist:
+/// A key tells the storage in which its object lies: `cold:merged/ab/…` lies in the storage `cold` under
+/// `merged/ab/…`; a key without a storage lies in the default one. Storage itself never sees the prefix. After it the
+/// alphabet is `0-9`, `a-z`, `-` and `/`. These shapes exist:
 ///
 /// | shape | what lies there |
 /// |---|---|
@@ -77,14 +147,17 @@ impl<'de> Deserialize<'de> for UploadId {
 /// | `uploads/ab/<id>/data` | bytes of an upload written in place, at their own offsets |
 /// | `uploads/ab/<id>/receipts` | the receipt log beside them |
 /// | `uploads/ab/<id>/<offset>-<nonce>` | one stretch of an upload, from `offset` (16 hex digits) on |
-/// | `merged/ab/<nonce>` | a blob made one by a merge |
+/// | `merged/ab/<nonce>` | a blob made one by a merge, or moved from another storage |
 /// | `marker` | names the catalog that the objects belong to |
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ObjectKey(String);
 
+/// Between the name of a storage and the key inside it.
+const STORAGE_END: char = ':';
+
 impl ObjectKey {
-    /// The folder of an upload, with the slash at its end.
+    /// The folder of an upload inside its storage, with the slash at its end.
     pub fn folder(upload: UploadId) -> String {
         let id = upload.to_string();
         let shard = id.get(..2).unwrap_or_default();
@@ -118,7 +191,7 @@ impl ObjectKey {
         u128::from_str_radix(nonce, 16).ok()
     }
 
-    /// An object that a merge writes.
+    /// An object that a merge or a move writes.
     pub fn merged(nonce: u128) -> Self {
         let name = format!("{nonce:032x}");
         let shard = name.get(..2).unwrap_or_default();
@@ -130,21 +203,47 @@ impl ObjectKey {
         Self("marker".to_owned())
     }
 
-    /// The key as storage sees it.
+    /// The key as the catalog and the session store keep it: with its storage.
+    ///
+    /// A store of objects is given keys without one, so there this is what storage itself sees.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
+    /// The storage in which the object lies.
+    pub fn storage(&self) -> StorageName {
+        let name = self.0.split_once(STORAGE_END).and_then(|(name, _)| name.parse().ok());
+        name.unwrap_or(StorageName::DEFAULT)
+    }
+
+    /// The key as the storage itself sees it.
+    pub fn inside(&self) -> Self {
+        Self(self.inside_text().to_owned())
+    }
+
+    /// The same key in this storage.
+    #[must_use]
+    pub fn lying_in(&self, storage: &StorageName) -> Self {
+        match storage.is_default() {
+            true => self.inside(),
+            false => Self(format!("{storage}{STORAGE_END}{}", self.inside_text())),
+        }
+    }
+
+    fn inside_text(&self) -> &str {
+        self.0.split_once(STORAGE_END).map_or(&self.0, |(_, inside)| inside)
+    }
+
     /// The upload in whose folder this object lies, if it lies in one.
     pub fn upload(&self) -> Option<UploadId> {
-        let mut parts = self.0.split('/');
+        let mut parts = self.inside_text().split('/');
         (parts.next() == Some("uploads")).then_some(())?;
         parts.nth(1)?.parse().ok()
     }
 
     /// The last part of the key.
     pub fn name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or_default()
+        self.inside_text().rsplit('/').next().unwrap_or_default()
     }
 
     /// For an object of one stretch: the offset in the upload at which it begins.
@@ -171,11 +270,19 @@ impl FromStr for ObjectKey {
     type Err = NotAKey;
 
     fn from_str(text: &str) -> Result<Self, NotAKey> {
-        let ours = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'/');
-        if text.is_empty() || text.len() > 128 || !text.bytes().all(ours) {
+        let (storage, inside) = match text.split_once(STORAGE_END) {
+            Some((name, inside)) => (Some(name.parse::<StorageName>().map_err(|_| NotAKey)?), inside),
+            None => (None, text),
+        };
+        // One object has one key: the default storage is never named in it.
+        if storage.is_some_and(|name| name.is_default()) {
             return Err(NotAKey);
         }
-        if text.split('/').any(str::is_empty) {
+        let ours = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'/');
+        if inside.is_empty() || text.len() > 128 || !inside.bytes().all(ours) {
+            return Err(NotAKey);
+        }
+        if inside.split('/').any(str::is_empty) {
             return Err(NotAKey);
         }
         Ok(Self(text.to_owned()))
@@ -225,6 +332,34 @@ mod tests {
         assert_eq!(key.as_str().parse(), Ok(key));
         for bad in ["", "/a", "a//b", "a/../b", "a b", "A"] {
             assert_eq!(bad.parse::<ObjectKey>(), Err(NotAKey), "{bad}");
+        }
+    }
+
+    #[test]
+    fn keys_tell_the_storage_that_they_lie_in_and_nothing_else_changes() {
+        let cold: StorageName = "cold".parse().unwrap();
+        let plain = ObjectKey::stretch(UploadId(7), 5 << 20, 9);
+        let moved = plain.lying_in(&cold);
+        assert_eq!(moved.as_str(), format!("cold:{plain}"));
+        assert_eq!((moved.storage(), plain.storage()), (cold.clone(), StorageName::DEFAULT));
+        assert_eq!((moved.inside(), moved.lying_in(&StorageName::DEFAULT)), (plain.clone(), plain.clone()));
+        assert_eq!((moved.upload(), moved.stretch_offset()), (plain.upload(), plain.stretch_offset()));
+        assert_eq!((moved.name(), moved.stretch_nonce()), (plain.name(), Some(9)));
+        assert_eq!(moved.as_str().parse(), Ok(moved.clone()));
+        assert_eq!(ObjectKey::marker().lying_in(&cold).name(), "marker");
+        let longest: StorageName = "n".repeat(32).parse().unwrap();
+        let longest = plain.lying_in(&longest);
+        assert_eq!(longest.as_str().parse(), Ok(longest.clone()));
+        for bad in ["cold:", ":a", "default:a", "Cold:a", "a:b:c", "co/ld:a", "../x:a"] {
+            assert_eq!(bad.parse::<ObjectKey>(), Err(NotAKey), "{bad}");
+        }
+    }
+
+    #[test]
+    fn storages_have_plain_short_names() {
+        assert_eq!("default".parse(), Ok(StorageName::DEFAULT));
+        for bad in ["", "Cold", "a b", "a:b", "a/b", "a.b", "a_b", &"n".repeat(33)] {
+            assert_eq!(bad.parse::<StorageName>(), Err(NotAStorageName), "{bad}");
         }
     }
 }

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use crate::digest::Algorithm;
+use crate::id::StorageName;
+use crate::owner::Owner;
+use crate::path::FilePath;
 
 /// When a client that names a digest may have the content without sending it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +16,32 @@ pub enum Instant {
     Own,
     /// If anybody has: the tutorial's way. Whoever knows a digest gets the file.
     Trusting,
+}
+
+/// Where new content goes, if everything that the rule says of it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageRule {
+    /// Its path begins with these bytes.
+    pub path_prefix: Option<String>,
+    /// It is this owner's.
+    pub owner: Option<Owner>,
+    /// It is known to have at least this many bytes.
+    pub min_length: Option<u64>,
+    /// It is known to have at most this many bytes.
+    pub max_length: Option<u64>,
+    /// The storage that takes it.
+    pub storage: StorageName,
+}
+
+impl StorageRule {
+    /// Whether content of this owner and path goes there. Of content whose length is unknown, nothing that is said of
+    /// lengths holds.
+    fn holds(&self, owner: &Owner, path: &FilePath, length: Option<u64>) -> bool {
+        self.path_prefix.as_deref().is_none_or(|prefix| path.as_str().starts_with(prefix))
+            && self.owner.as_ref().is_none_or(|wanted| wanted == owner)
+            && self.min_length.is_none_or(|least| length.is_some_and(|length| length >= least))
+            && self.max_length.is_none_or(|most| length.is_some_and(|length| length <= most))
+    }
 }
 
 /// The limits and habits of one engine.
@@ -52,6 +81,16 @@ pub struct Policy {
     pub remember: Duration,
     /// A sweep stops when more than this many percent of all objects are orphans, until the operator says so.
     pub max_orphan_percent: u8,
+    /// Where new content goes; the first that holds counts, and where none does, the default storage takes it.
+    pub storage_rules: Vec<StorageRule>,
+}
+
+impl Policy {
+    /// The storage that a rule names for new content; `None` if no rule holds.
+    pub fn placed(&self, owner: &Owner, path: &FilePath, length: Option<u64>) -> Option<&StorageName> {
+        let rule = self.storage_rules.iter().find(|rule| rule.holds(owner, path, length));
+        rule.map(|rule| &rule.storage)
+    }
 }
 
 impl Default for Policy {
@@ -76,6 +115,7 @@ impl Default for Policy {
             grace: HOUR,
             remember: HOUR * 24 * 7,
             max_orphan_percent: 50,
+            storage_rules: Vec::new(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::id::UploadId;
+use crate::id::{StorageName, UploadId};
 use crate::owner::Owner;
 use crate::path::FilePath;
 use crate::time::Timestamp;
@@ -71,6 +71,9 @@ pub struct Upload {
     pub digest: Option<Digest>,
     /// Bytes of every chunk but the last; at least one.
     pub chunk_size: u64,
+    /// The storage that takes its bytes.
+    #[serde(default, skip_serializing_if = "StorageName::is_default")]
+    pub storage: StorageName,
     /// The media type that the client declared.
     pub content_type: Option<String>,
     /// What the client attached.

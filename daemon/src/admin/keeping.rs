@@ -18,10 +18,10 @@ use crate::http::rfc3339;
 /// What cannot be counted because a store does not answer is left out; that store's health says why.
 pub(super) async fn status(State(house): State<Arc<House>>) -> Json<api::Status> {
     let (engine, config) = (&house.engine, house.config());
-    let stores = engine.check().await.into_iter().map(|(store, answer)| api::StoreHealth {
-        store: store.to_string(),
-        ok: answer.is_ok(),
-        detail: answer.err().map(|error| chain(&error)),
+    let stores = engine.check().await.into_iter().map(|check| api::StoreHealth {
+        store: check.name(),
+        ok: check.answer.is_ok(),
+        detail: check.answer.err().map(|error| chain(&error)),
     });
     let uploads = engine.count_uploads().await.unwrap_or_default();
     Json(api::Status {
@@ -61,7 +61,13 @@ fn told(report: SweepReport, dry_run: bool) -> api::SweepReport {
         what: swept.what,
         length: swept.length,
     });
-    api::SweepReport { items: swept.collect(), waiting: report.waiting, held: report.held, dry_run }
+    api::SweepReport {
+        items: swept.collect(),
+        waiting: report.waiting,
+        held: report.held,
+        away: report.away.iter().map(ToString::to_string).collect(),
+        dry_run,
+    }
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

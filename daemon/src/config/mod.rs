@@ -85,6 +85,7 @@ impl Config {
             grace: self.sweep.grace,
             remember: self.sweep.remember,
             max_orphan_percent: self.sweep.max_orphan_percent,
+            storage_rules: Vec::new(),
         }
     }
 

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use cairn_engine::Refusal;
+use cairn_engine::engine::Checked;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde_json::{Map, Value, json};
@@ -16,7 +17,8 @@ pub(crate) async fn healthz() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// `GET /readyz`: every store answers, or 503 that names which do not.
+/// `GET /readyz`: every store answers, or 503 that names which do not. A storage other than the default one is named
+/// if it does not answer, and the daemon is ready all the same: others can be used.
 pub(crate) async fn readyz(State(door): State<Door>) -> Response {
     if !door.house.is_ready() {
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "Starting or stopping")
@@ -30,11 +32,12 @@ pub(crate) async fn readyz(State(door): State<Door>) -> Response {
     };
     let words: Map<String, Value> = checks
         .iter()
-        .map(|(store, answer)| (store.to_string(), if answer.is_ok() { "ok" } else { "failing" }.into()))
+        .map(|check| (check.name(), if check.answer.is_ok() { "ok" } else { "failing" }.into()))
         .collect();
     let failed: Vec<String> =
-        checks.iter().filter(|(_, answer)| answer.is_err()).map(|(store, _)| store.to_string()).collect();
-    let Some(error) = checks.into_iter().find_map(|(_, answer)| answer.err()) else {
+        checks.iter().filter(|check| check.answer.is_err()).map(Checked::name).collect();
+    let vital = checks.into_iter().filter(Checked::is_vital);
+    let Some(error) = vital.into_iter().find_map(|check| check.answer.err()) else {
         return Json(json!({ "status": "ready", "stores": words })).into_response();
     };
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "A store does not answer")

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cairn_engine::contracts::{Catalog, ObjectStore, Placement, SessionStore};
 use cairn_engine::engine::Ground;
-use cairn_engine::{Chance, Clock};
+use cairn_engine::{Chance, Clock, Storages};
 use cairn_stores::objects::{self, ObjectsConfig};
 use cairn_stores::sqlite::Relaxed;
 use cairn_stores::{SqliteCatalog, SqliteSessions};
@@ -39,7 +39,7 @@ pub(super) fn open(
     Ok(Ground {
         sessions: metered::sessions(metrics, sessions),
         catalog: metered::catalog(metrics, catalog),
-        objects: metered::objects(metrics, objects),
+        objects: Storages::one(metered::objects(metrics, objects)),
         clock: Arc::new(SystemClock),
         chance: Arc::new(chance),
         errands: Arc::new(supervisor.clone()),

@@ -68,6 +68,7 @@ fn upload(n: u128) -> Upload {
         length: Some(1_000),
         digest: None,
         chunk_size: 10,
+        storage: Default::default(),
         content_type: None,
         metadata: Default::default(),
         idempotency_key: None,
@@ -214,7 +215,7 @@ fn a_database_of_a_newer_schema_is_refused_and_left_alone() {
             panic!("{error:?}");
         };
         assert_eq!(*told, path);
-        assert!(error.to_string().ends_with("has schema 99; this cairn knows schemas up to 1"), "{error}");
+        assert!(error.to_string().ends_with("has schema 99; this cairn knows schemas up to 2"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), before);
     }
 }

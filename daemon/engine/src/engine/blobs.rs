@@ -48,8 +48,9 @@ impl Engine {
         let expected = joined
             .iter()
             .fold(Checksum::default(), |sum, extent| joiner.join(sum, extent.checksum, extent.length));
-        let target = ObjectKey::merged(self.ground.chance.bits());
-        let merged = match self.ground.objects.merge(&joined, &target, expected).await {
+        let storage = old.first().map(|extent| extent.object.storage()).unwrap_or_default();
+        let target = ObjectKey::merged(self.ground.chance.bits()).lying_in(&storage);
+        let merged = match self.ground.objects.find(&storage)?.merge(&joined, &target, expected).await {
             Ok(Some(merged)) => merged,
             Ok(None) => return Ok(MergeOutcome::NotHere),
             Err(error) if error.failure == Failure::Corrupt => {

@@ -9,7 +9,7 @@ use crate::digest::joining::Joiner;
 use crate::digest::{Algorithm, Digest, tree};
 use crate::extent::{Extent, Receipt};
 use crate::file::{Content, File};
-use crate::id::UploadId;
+use crate::id::{StorageName, UploadId};
 use crate::owner::Caller;
 use crate::refusal::Refusal;
 use crate::upload::{State, Upload};
@@ -52,6 +52,7 @@ impl Engine {
         let session = self.session(caller, id, View::All).await?;
         agreed(&session.upload, &Coverage::of(session.receipts), &completion)?;
         let frozen = self.freeze(id).await?;
+        let storage = frozen.upload.storage.clone();
         let published = self.publish_frozen(frozen, completion, precondition).await;
         if published.as_ref().is_err_and(|refusal| refusal.failed_store().is_none()) {
             let from = [State::Completing];
@@ -59,7 +60,7 @@ impl Engine {
         }
         let published = published?;
         self.settle_complete(id).await?;
-        self.tidy_published(id);
+        self.tidy_published(id, storage);
         Ok(published)
     }
 
@@ -191,13 +192,13 @@ impl Engine {
         Ok(())
     }
 
-    fn tidy_published(&self, id: UploadId) {
+    fn tidy_published(&self, id: UploadId, storage: StorageName) {
         let engine = self.clone();
         self.prefixes.forget(id);
         self.errand("tidy up after a completed upload", async move {
             let tidied = async {
-                engine.ground.objects.renounce(id).await?;
-                engine.give_back(id).await
+                engine.ground.objects.find(&storage)?.renounce(id).await?;
+                engine.give_back(id, &storage).await
             };
             if let Err(error) = tidied.await {
                 tracing::warn!(upload.id = %id, error = &error as &dyn std::error::Error, "what lies beside a completed upload stays until the sweeper finds it");

@@ -46,12 +46,13 @@ impl Engine {
             max_open: policy.max_open_uploads,
             max_staged_bytes: policy.quota.map(|quota| quota.saturating_sub(usage.bytes)),
         };
-        self.ground.objects.announce(&Manifest { upload: upload.clone() }).await?;
+        let storage = self.ground.objects.find(&upload.storage)?;
+        storage.announce(&Manifest { upload: upload.clone() }).await?;
         // After a failure the session may be there all the same, and then needs its manifest; if it is not, the upload
         // that nobody knows of ends in its own time.
         let creation = self.ground.sessions.create(upload, &admission).await?;
         if creation != Creation::Created {
-            self.ground.objects.renounce(upload.id).await?;
+            storage.renounce(upload.id).await?;
         }
         match creation {
             Creation::Created => Ok(None),
@@ -77,6 +78,7 @@ impl Engine {
             return Err(Refusal::Quota { asked: length, used: 0, quota });
         }
         let now = self.now();
+        let storage = policy.placed(owner, &new.path, new.length).cloned().unwrap_or_default();
         Ok(Upload {
             id: UploadId::make(self.ground.chance.as_ref()),
             owner: owner.clone(),
@@ -84,6 +86,7 @@ impl Engine {
             length: new.length,
             digest: new.digest,
             chunk_size,
+            storage,
             content_type: new.content_type,
             metadata: new.metadata,
             idempotency_key: new.idempotency_key,

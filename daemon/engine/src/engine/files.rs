@@ -1,7 +1,6 @@
 //! Names and reading: whole files in one request, listing, renaming, copying, removing, accounts.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -14,7 +13,7 @@ use crate::digest::body::BodyVerifier;
 use crate::digest::running::PrefixDigests;
 use crate::digest::{Algorithm, Digest};
 use crate::file::{Blob, Content, File};
-use crate::id::UploadId;
+use crate::id::{StorageName, UploadId};
 use crate::owner::{Caller, Owner};
 use crate::path::FilePath;
 use crate::refusal::Refusal;
@@ -23,8 +22,8 @@ use crate::upload::Metadata;
 impl Engine {
     /// Stores a whole file that comes in one body.
     ///
-    /// A small one is kept in the catalog, so that one commit, shared with others, is all it costs; a longer one is
-    /// an upload of one append.
+    /// A small one is kept in the catalog, so that one commit, shared with others, is all it costs; a longer one, and
+    /// one that a rule sends to a storage, is an upload of one append.
     ///
     /// # Errors
     /// The body, a digest, a precondition or a limit refuses it, or a store failed; then nothing is kept.
@@ -39,7 +38,8 @@ impl Engine {
             return Err(Refusal::TooLong { asked, limit: policy.max_length });
         }
         self.must_hold(owner, &file).await?;
-        if incoming.length.is_none_or(|length| length <= policy.inline_bytes) {
+        let placed = policy.placed(owner, &file.path, incoming.length).is_some();
+        if !placed && incoming.length.is_none_or(|length| length <= policy.inline_bytes) {
             let small = gather(&mut incoming, policy.inline_bytes).await?;
             if let Some(bytes) = small {
                 return self.put_small(owner, file, bytes, incoming).await;
@@ -245,10 +245,10 @@ impl Engine {
                 (extent.object.clone(), from..from + length)
             })
             .collect();
-        let objects = Arc::clone(&self.ground.objects);
+        let objects = self.ground.objects.clone();
         let bytes = stream::iter(parts)
             .then(move |(object, range)| {
-                let objects = Arc::clone(&objects);
+                let objects = objects.clone();
                 async move { objects.read(&object, range).await }
             })
             .try_flatten();
@@ -278,12 +278,12 @@ impl Engine {
         Ok(self.ground.catalog.totals().await?)
     }
 
-    /// Bytes that the object store can still take, where it can tell.
+    /// Bytes that the default storage can still take, where it can tell.
     ///
     /// # Errors
     /// A store failed.
     pub async fn free_bytes(&self) -> Result<Option<u64>, Refusal> {
-        Ok(self.ground.objects.free_bytes().await?)
+        Ok(self.ground.objects.find(&StorageName::DEFAULT)?.free_bytes().await?)
     }
 }
 

@@ -35,11 +35,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::contracts::{Catalog, ObjectStore, SessionStore, Store, StoreError};
+use crate::contracts::{Catalog, SessionStore, Store};
 use crate::id::Chance;
 use crate::policy::Policy;
 #[cfg(doc)]
 use crate::refusal::Refusal;
+use crate::storages::Storages;
 use crate::time::{Clock, Timestamp};
 
 pub use words::*;
@@ -61,7 +62,7 @@ pub struct Ground {
     /// Finished content.
     pub catalog: Arc<dyn Catalog>,
     /// Bytes.
-    pub objects: Arc<dyn ObjectStore>,
+    pub objects: Storages,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -118,13 +119,18 @@ impl Engine {
         self.running.uploads()
     }
 
-    /// Asks every store whether it answers.
-    pub async fn check(&self) -> Vec<(Store, Result<(), StoreError>)> {
-        vec![
-            (Store::Sessions, self.ground.sessions.check().await),
-            (Store::Catalog, self.ground.catalog.check().await),
-            (Store::Objects, self.ground.objects.check().await),
-        ]
+    /// Asks every store, and every storage, whether it answers.
+    pub async fn check(&self) -> Vec<Checked> {
+        let mut checks = vec![
+            Checked::of(Store::Sessions, self.ground.sessions.check().await),
+            Checked::of(Store::Catalog, self.ground.catalog.check().await),
+        ];
+        let storages = self.ground.objects.check().await;
+        checks.extend(storages.into_iter().map(|(storage, answer)| Checked {
+            storage: Some(storage),
+            ..Checked::of(Store::Objects, answer)
+        }));
+        checks
     }
 
     /// A nonce for the object of one stretch: the time in milliseconds, so that names tell what came later, and 64

@@ -23,7 +23,7 @@ use crate::contracts::{
 };
 use crate::coverage::Coverage;
 use crate::extent::{Extent, Receipt};
-use crate::id::{ObjectKey, UploadId};
+use crate::id::{ObjectKey, StorageName, UploadId};
 use crate::refusal::Refusal;
 use crate::upload::{Manifest, State, Upload};
 
@@ -57,12 +57,21 @@ impl Engine {
         self.mend_in_turn(id).await
     }
 
+    /// The same, where the upload's objects were seen in this storage: no other is asked.
+    pub(super) async fn mend_in(&self, storage: &StorageName, id: UploadId) -> Result<Mended, Refusal> {
+        let _turn = self.mending.turn(id).await;
+        match self.ground.sessions.load(id, View::Head).await? {
+            Some(_) => self.mend_in_turn(id).await,
+            None => self.put_back(id, Some(storage)).await,
+        }
+    }
+
     /// The same, where the caller has the turn.
     pub(super) async fn mend_in_turn(&self, id: UploadId) -> Result<Mended, Refusal> {
         match self.ground.sessions.load(id, View::Head).await? {
             Some(session) if is_sound(&session) => Ok(Mended::Record(Rebuilt::There)),
-            Some(_) => self.complement(id).await,
-            None => self.put_back(id).await,
+            Some(session) => self.complement(id, &session.upload.storage).await,
+            None => self.put_back(id, None).await,
         }
     }
 
@@ -122,15 +131,17 @@ impl Engine {
         Err(loses("settle"))
     }
 
-    /// Puts a lost record back.
-    async fn put_back(&self, id: UploadId) -> Result<Mended, Refusal> {
+    /// Puts a lost record back, from the storage in which it is known to lie, else from whichever has its manifest.
+    async fn put_back(&self, id: UploadId, storage: Option<&StorageName>) -> Result<Mended, Refusal> {
         if let Some(origin) = self.ground.catalog.origin(id).await? {
             return Ok(Mended::Finished(Box::new(origin)));
         }
-        let Some(Manifest { mut upload }) = self.ground.objects.manifest(id).await? else {
-            return Ok(Mended::Nothing);
+        let manifest = match storage {
+            Some(storage) => self.ground.objects.manifest_in(storage, id).await?,
+            None => self.ground.objects.manifest(id).await?,
         };
-        let shown = lacking(Vec::new(), self.survey_in_order(id).await?);
+        let Some(Manifest { mut upload }) = manifest else { return Ok(Mended::Nothing) };
+        let shown = lacking(Vec::new(), self.survey_in_order(id, &upload.storage).await?);
         let receipts = self.receipts_of(shown).await?;
         upload.state = State::Open;
         upload.epoch = self.unused_epoch();
@@ -144,16 +155,16 @@ impl Engine {
     }
 
     /// Gives a doubted record what it lacks, and vouches for it when nothing is lacking any more.
-    async fn complement(&self, id: UploadId) -> Result<Mended, Refusal> {
+    async fn complement(&self, id: UploadId, storage: &StorageName) -> Result<Mended, Refusal> {
         if self.ground.catalog.origin(id).await?.is_some() {
             let from = [State::Open, State::Completing];
             self.ground.sessions.settle(id, &from, Settlement::to(State::Complete)).await?;
             self.ground.sessions.vouch(id).await?;
             return Ok(Mended::Record(Rebuilt::There));
         }
-        if self.ground.objects.manifest(id).await?.is_none() {
+        if self.ground.objects.manifest_in(storage, id).await?.is_none() {
             tracing::info!(upload.id = %id, "the session store went back to before the end of an upload; it is ended again");
-            self.forget_in_turn(id).await?;
+            self.forget_in_turn(id, storage).await?;
             return Ok(Mended::Nothing);
         }
         // What was computed along the record as it was says nothing of the record as it will be.
@@ -161,9 +172,9 @@ impl Engine {
         let mut extents = 0;
         for _ in 0..ATTEMPTS {
             let Some(session) = self.ground.sessions.load(id, View::All).await? else {
-                return self.put_back(id).await;
+                return self.put_back(id, Some(storage)).await;
             };
-            let found = self.survey_in_order(id).await?;
+            let found = self.survey_in_order(id, storage).await?;
             let lacking = self.receipts_of(lacking(session.receipts, found)).await?;
             if lacking.is_empty() {
                 self.forget_digests(id).await?;
@@ -190,7 +201,7 @@ impl Engine {
                 Recording::NotOpen(_) | Recording::Superseded { .. } => {
                     return Ok(Some(Mended::Record(Rebuilt::There)));
                 }
-                Recording::Unknown => return self.put_back(id).await.map(Some),
+                Recording::Unknown => return self.put_back(id, None).await.map(Some),
             }
         }
         Ok(None)
@@ -198,8 +209,12 @@ impl Engine {
 
     /// The stretches that are there, the later ones behind. What the object store keeps receipts of is in their
     /// order; of the rest, names tell what came later.
-    async fn survey_in_order(&self, id: UploadId) -> Result<Vec<Surveyed>, StoreError> {
-        let mut found = self.ground.objects.survey(id).await?;
+    async fn survey_in_order(
+        &self,
+        id: UploadId,
+        storage: &StorageName,
+    ) -> Result<Vec<Surveyed>, StoreError> {
+        let mut found = self.ground.objects.find(storage)?.survey(id).await?;
         found.retain(|found| found.length > 0);
         found.sort_by_key(|found| found.receipt.is_none().then(|| found.object.stretch_nonce()));
         Ok(found)

@@ -1,8 +1,6 @@
 //! Chunks, appends and whole files: bytes go to storage, are verified, made durable, recorded, and only then
 //! acknowledged.
 
-use std::sync::Arc;
-
 use super::flow::{Inflow, Outcome, Stretch, Watchers};
 use super::rebuild::{ATTEMPTS, loses, must_be_there};
 use super::running::{Slot, Ticket};
@@ -48,7 +46,7 @@ impl Engine {
             verifier: Some(BodyVerifier::new(incoming.digests)),
             live: self.live_digests(&upload, slot.offset).await?,
         };
-        let mut attempt = self.ground.objects.begin(&place).await?;
+        let mut attempt = self.ground.objects.find(&upload.storage)?.begin(&place).await?;
         let mut inflow = Inflow::new(incoming.body, ticket.stop.clone());
         let poured = slot.pour(&mut inflow, attempt.as_mut(), &mut watchers).await;
         let receipt = match poured.and_then(|stretch| verified(stretch, attempt.as_ref(), watchers.verifier))
@@ -172,13 +170,13 @@ impl Engine {
     /// Leaves an errand that removes the objects of replaced extents, but not the upload's own file, nor `recorded`:
     /// a receipt replaces itself where a rebuilt session had found its bytes already.
     fn discard_replaced(&self, id: UploadId, replaced: Vec<Extent>, recorded: &ObjectKey) {
-        let data = ObjectKey::data(id);
+        let data = ObjectKey::data(id).lying_in(&recorded.storage());
         let goes = |object: &ObjectKey| *object != data && object != recorded;
         let objects: Vec<ObjectKey> = replaced.into_iter().map(|extent| extent.object).filter(goes).collect();
         if objects.is_empty() {
             return;
         }
-        let store = Arc::clone(&self.ground.objects);
+        let store = self.ground.objects.clone();
         self.errand("remove replaced chunks", async move {
             if let Err(error) = store.remove(&objects).await {
                 tracing::warn!(upload.id = %id, error = &error as &dyn std::error::Error, "replaced chunks stay until the sweeper finds them");
@@ -364,7 +362,7 @@ impl Appending<'_> {
         if room == 0 {
             return Ok(Outcome::Full);
         }
-        let mut attempt = self.engine.ground.objects.begin(&place).await?;
+        let mut attempt = self.engine.ground.objects.find(&self.upload.storage)?.begin(&place).await?;
         let mut stretch = Stretch::new(self.at);
         let outcome = match self.inflow.pour(room, attempt.as_mut(), &mut stretch, &mut self.watchers).await {
             Ok(outcome) => outcome,

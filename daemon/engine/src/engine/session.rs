@@ -12,7 +12,7 @@ use crate::contracts::{
 };
 use crate::coverage::Coverage;
 use crate::extent::Receipt;
-use crate::id::{ObjectKey, UploadId};
+use crate::id::{ObjectKey, StorageName, UploadId};
 use crate::owner::Caller;
 use crate::refusal::Refusal;
 use crate::upload::{State, Upload};
@@ -64,10 +64,10 @@ impl Engine {
     pub async fn manifests(
         &self,
     ) -> Result<impl Stream<Item = Result<UploadId, Refusal>> + Send + use<>, Refusal> {
-        let listed = self.ground.objects.list().await?;
+        let listed = self.ground.objects.list().await;
         Ok(listed.map_err(Refusal::from).try_filter_map(|listed| async move {
             let upload = listed.object.upload();
-            Ok(upload.filter(|upload| ObjectKey::manifest(*upload) == listed.object))
+            Ok(upload.filter(|upload| ObjectKey::manifest(*upload) == listed.object.inside()))
         }))
     }
 
@@ -81,6 +81,7 @@ impl Engine {
             length: Some(file.length),
             digest: Some(file.digest),
             chunk_size: self.policy().chunk_size,
+            storage: StorageName::DEFAULT,
             content_type: file.content_type,
             metadata: file.metadata,
             idempotency_key: None,
@@ -183,11 +184,12 @@ impl Engine {
             None => return Err(Refusal::NoUpload),
         }
         self.running.stop(id).await;
-        self.renounce(id).await?;
+        let storage = session.upload.storage;
+        self.renounce(id, &storage).await?;
         self.prefixes.forget(id);
         let engine = self.clone();
         self.errand("give an aborted upload's bytes back", async move {
-            if let Err(error) = engine.give_back(id).await {
+            if let Err(error) = engine.give_back(id, &storage).await {
                 tracing::warn!(upload.id = %id, error = &error as &dyn std::error::Error, "bytes of an aborted upload stay until the sweeper finds them");
             }
         });
@@ -206,9 +208,9 @@ impl Engine {
 
     /// Removes the manifest of an upload that was aborted. If its record was lost and put back in between, it is
     /// settled again; after this nothing puts it back.
-    async fn renounce(&self, id: UploadId) -> Result<(), Refusal> {
+    async fn renounce(&self, id: UploadId, storage: &StorageName) -> Result<(), Refusal> {
         let _turn = self.mending.turn(id).await;
-        self.ground.objects.renounce(id).await?;
+        self.ground.objects.find(storage)?.renounce(id).await?;
         let from = [State::Open, State::Completing];
         self.ground.sessions.settle(id, &from, Settlement::to(State::Aborted)).await?;
         Ok(())
@@ -223,36 +225,36 @@ impl Engine {
         let _turn = self.completing.turn(id).await;
         let state = self.settle_ended(id, State::Aborted).await?;
         self.running.stop(id).await;
-        self.forget_upload(id).await?;
+        self.forget_upload(id, &session.upload.storage).await?;
         let kept = matches!(state, Some(State::Complete)) || session.upload.state == State::Complete;
         Ok(if kept { 0 } else { session.upload.received_bytes })
     }
 
     /// Manifest, then bytes beside it, then the record, in the order that lets nothing come back: what has no
     /// manifest is not rebuilt, and the record goes only when the bytes that it names are given back.
-    pub(super) async fn forget_upload(&self, id: UploadId) -> Result<(), StoreError> {
+    pub(super) async fn forget_upload(&self, id: UploadId, storage: &StorageName) -> Result<(), StoreError> {
         let _turn = self.mending.turn(id).await;
-        self.forget_in_turn(id).await
+        self.forget_in_turn(id, storage).await
     }
 
-    pub(super) async fn forget_in_turn(&self, id: UploadId) -> Result<(), StoreError> {
-        self.ground.objects.renounce(id).await?;
-        self.give_back(id).await?;
+    pub(super) async fn forget_in_turn(&self, id: UploadId, storage: &StorageName) -> Result<(), StoreError> {
+        self.ground.objects.find(storage)?.renounce(id).await?;
+        self.give_back(id, storage).await?;
         self.ground.sessions.remove(id).await?;
         self.prefixes.forget(id);
         Ok(())
     }
 
     /// Removes the objects of an upload that no blob refers to.
-    pub(super) async fn give_back(&self, id: UploadId) -> Result<(), StoreError> {
-        let mut objects = vec![ObjectKey::data(id)];
+    pub(super) async fn give_back(&self, id: UploadId, storage: &StorageName) -> Result<(), StoreError> {
+        let mut objects = vec![ObjectKey::data(id).lying_in(storage)];
         if let Some(session) = self.ground.sessions.load(id, View::All).await? {
             objects.extend(session.receipts.into_iter().map(|receipt| receipt.extent.object));
         }
         objects.sort_unstable();
         objects.dedup();
         let unreferenced = self.ground.catalog.unreferenced(&objects).await?;
-        self.ground.objects.release(id).await?;
+        self.ground.objects.find(storage)?.release(id).await?;
         self.ground.objects.remove(&unreferenced).await
     }
 
@@ -269,12 +271,25 @@ impl Engine {
         loop {
             let found = self.ground.sessions.list(&filter, &page).await?;
             for upload in found.items {
-                ended += u64::from(self.recheck_upload(upload.id).await?);
+                ended += u64::from(self.recheck_upload_if_it_can(&upload).await?);
             }
             match found.next_cursor {
                 Some(cursor) => page.cursor = Some(cursor),
                 None => return Ok(ended),
             }
+        }
+    }
+
+    /// An upload whose storage is away is believed: it must not keep the others from being looked at.
+    async fn recheck_upload_if_it_can(&self, upload: &Upload) -> Result<bool, Refusal> {
+        match self.recheck_upload(upload.id).await {
+            Err(Refusal::Failed(error))
+                if error.store == Store::Objects && error.failure == Failure::Unavailable =>
+            {
+                tracing::warn!(upload.id = %upload.id, storage = %upload.storage, error = &error as &dyn std::error::Error, "an upload cannot be looked at");
+                Ok(false)
+            }
+            answer => answer,
         }
     }
 
@@ -297,7 +312,7 @@ impl Engine {
         if upload.epoch > 0 && kept.prefix() < told {
             tracing::error!(upload.id = %id, extents.lost = lost, "an upload lost bytes at the reboot that it had told of; it is ended");
             self.settle_ended(id, State::Aborted).await?;
-            self.forget_upload(id).await?;
+            self.forget_upload(id, &upload.storage).await?;
             return Ok(true);
         }
         tracing::warn!(upload.id = %id, extents.lost = lost, "chunks were lost at the reboot; they are missing again");
@@ -313,7 +328,10 @@ impl Engine {
             self.read_receipt(extent.offset, &extent.object, extent.object_offset, extent.length).await;
         match read {
             Ok(receipt) => Ok(receipt.extent.checksum == extent.checksum),
-            Err(Refusal::Failed(error)) if error.store == Store::Objects => {
+            // A storage that is away says nothing of what it holds.
+            Err(Refusal::Failed(error))
+                if error.store == Store::Objects && error.failure != Failure::Unavailable =>
+            {
                 tracing::warn!(object = %extent.object, error = &error as &dyn std::error::Error, "an extent cannot be read");
                 Ok(false)
             }

@@ -8,7 +8,8 @@
 //! 3. objects that neither an upload nor a blob refers to. An object goes only after two sweeps at least the grace
 //!    apart saw it so, and the catalog decides inside its own writer that no extent names it.
 //!
-//! The third pass holds back altogether when the objects belong to another catalog, when the catalog is older than
+//! Each storage is swept by itself; one that is away is left for the next sweep, and told. Of each, the third pass
+//! holds back altogether when the objects belong to another catalog, when the catalog is older than
 //! the objects say (it was restored from a backup), or when too large a share of all objects looks orphaned: each of
 //! these is more likely a mistake than garbage, until the operator says otherwise.
 
@@ -19,9 +20,9 @@ use futures_util::TryStreamExt;
 
 use super::rebuild::Mended;
 use super::{Engine, SweepReason, SweepReport, Sweeping, Swept};
-use crate::contracts::{CatalogIdentity, ListedObject, View};
+use crate::contracts::{CatalogIdentity, ListedObject, Store, View};
 use crate::file::Blob;
-use crate::id::{ObjectKey, UploadId};
+use crate::id::{ObjectKey, StorageName, UploadId};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
@@ -52,19 +53,57 @@ impl Engine {
     }
 
     async fn sweep_uploads(&self, how: Sweeping, report: &mut SweepReport) -> Result<(), Refusal> {
+        let mut staying = 0;
         loop {
-            // Uploads with a running body stay, so a batch must be larger than there are of those.
-            let limit = if how.dry_run { usize::MAX } else { BATCH + self.running.uploads() };
+            // Uploads with a running body stay, and those whose storage is away: a batch must be larger than there
+            // are of those.
+            let limit = if how.dry_run { usize::MAX } else { BATCH + self.running.uploads() + staying };
             let due = self.ground.sessions.expired(self.now(), limit).await?;
             let last = due.len() < limit;
             for upload in due.iter().filter(|upload| !self.running.has(upload.id)) {
-                if how.dry_run || self.remove_expired(upload).await? {
+                if how.dry_run || self.remove_expired_if_it_can(upload, report).await? {
                     report.swept.push(swept_upload(upload));
                 }
             }
+            staying = due.iter().filter(|upload| report.is_away(&upload.storage)).count();
             if last {
                 return Ok(());
             }
+        }
+    }
+
+    /// Whether it is removed: it stays if its time has not run out after all, or while its storage is away.
+    async fn remove_expired_if_it_can(
+        &self,
+        upload: &Upload,
+        report: &mut SweepReport,
+    ) -> Result<bool, Refusal> {
+        if report.is_away(&upload.storage) {
+            return Ok(false);
+        }
+        match self.remove_expired(upload).await {
+            Ok(removed) => Ok(removed),
+            Err(refusal) => self.note_away(&upload.storage, refusal, report).map(|()| false),
+        }
+    }
+
+    /// Notes that a storage is away, so that the sweep goes on with the others; the refusal, if there are no others or
+    /// it is another store that failed.
+    fn note_away(
+        &self,
+        storage: &StorageName,
+        refusal: Refusal,
+        report: &mut SweepReport,
+    ) -> Result<(), Refusal> {
+        match refusal {
+            Refusal::Failed(error)
+                if error.store == Store::Objects && self.ground.objects.names().len() > 1 =>
+            {
+                tracing::warn!(%storage, error = &error as &dyn std::error::Error, "a sweep goes on without a storage");
+                report.away.push(storage.clone());
+                Ok(())
+            }
+            refusal => Err(refusal),
         }
     }
 
@@ -78,7 +117,7 @@ impl Engine {
             return Ok(false);
         }
         self.settle_ended(upload.id, State::Expired).await?;
-        self.forget_upload(upload.id).await?;
+        self.forget_upload(upload.id, &upload.storage).await?;
         Ok(true)
     }
 
@@ -98,19 +137,38 @@ impl Engine {
         }
     }
 
+    /// Sweeps storage after storage. What one that is away holds is neither seen nor missed.
     async fn sweep_objects(&self, how: Sweeping, report: &mut SweepReport) -> Result<(), Refusal> {
-        let held = self.belonging(how).await?;
+        for storage in self.ground.objects.names() {
+            if report.is_away(&storage) {
+                continue;
+            }
+            if let Err(refusal) = self.sweep_storage(&storage, how, report).await {
+                self.note_away(&storage, refusal, report)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn sweep_storage(
+        &self,
+        storage: &StorageName,
+        how: Sweeping,
+        report: &mut SweepReport,
+    ) -> Result<(), Refusal> {
+        let held = self.belonging(storage, how).await?;
         let policy = self.policy();
         let now = self.now();
-        let (objects, suspects) = self.suspects_of_sweep(now, &policy, how).await?;
+        let (objects, suspects) = self.suspects_of_sweep(storage, now, &policy, how).await?;
         let keys: Vec<ObjectKey> = suspects.iter().map(|listed| listed.object.clone()).collect();
         let mut orphans = Vec::new();
         for keys in keys.chunks(BATCH) {
             orphans.extend(self.ground.catalog.unreferenced(keys).await?);
         }
-        report.held = held.or_else(|| too_many(orphans.len(), objects, &policy)).filter(|_| !how.forced);
-        if report.held.is_some() || how.dry_run {
-            report.waiting = orphans.len() as u64;
+        let held = held.or_else(|| too_many(orphans.len(), objects, &policy)).filter(|_| !how.forced);
+        if held.is_some() || how.dry_run {
+            report.waiting += orphans.len() as u64;
+            report.hold(storage, held);
             return Ok(());
         }
         let lengths: HashMap<ObjectKey, u64> =
@@ -133,17 +191,19 @@ impl Engine {
     /// How many objects there are, and those among them that no upload accounts for and that are not young.
     async fn suspects_of_sweep(
         &self,
+        storage: &StorageName,
         now: Timestamp,
         policy: &Policy,
         how: Sweeping,
     ) -> Result<(usize, Vec<ListedObject>), Refusal> {
         let old = now.before(policy.grace);
-        let mut listing = self.ground.objects.list().await?;
+        let mut listing = self.ground.objects.find(storage)?.list().await?;
+        let marker = ObjectKey::marker().lying_in(storage);
         let mut objects = 0;
         let mut suspects = Vec::new();
         let mut uploads = KnownUploads::default();
         while let Some(listed) = listing.try_next().await? {
-            if listed.object == ObjectKey::marker() {
+            if listed.object == marker {
                 continue;
             }
             objects += 1;
@@ -170,7 +230,7 @@ impl Engine {
         }
         let known = match uploads.of.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(self.known_upload(id, how).await?),
+            Entry::Vacant(place) => place.insert(self.known_upload(id, &object.storage(), how).await?),
         };
         Ok(match known {
             Known::Session { objects } => object.stretch_offset().is_none() || objects.contains(object),
@@ -181,13 +241,18 @@ impl Engine {
 
     /// What is known of an upload in whose folder an object lies. A session that was lost or is doubted is made whole
     /// here, so that it ends in its own time like any other.
-    async fn known_upload(&self, id: UploadId, how: Sweeping) -> Result<Known, Refusal> {
-        match self.mend(id).await? {
+    async fn known_upload(
+        &self,
+        id: UploadId,
+        storage: &StorageName,
+        how: Sweeping,
+    ) -> Result<Known, Refusal> {
+        match self.mend_in(storage, id).await? {
             Mended::Record(_) => {}
             Mended::Finished(_) => {
                 // Without its manifest it stays finished, even when the catalog forgets which file it became.
                 if !how.dry_run {
-                    self.ground.objects.renounce(id).await?;
+                    self.ground.objects.find(storage)?.renounce(id).await?;
                 }
                 return Ok(Known::Nobody);
             }
@@ -206,9 +271,11 @@ impl Engine {
 
     /// Why orphans must be left alone, if the objects and the catalog do not belong together. Otherwise the marker is
     /// brought up to date.
-    async fn belonging(&self, how: Sweeping) -> Result<Option<String>, Refusal> {
+    async fn belonging(&self, storage: &StorageName, how: Sweeping) -> Result<Option<String>, Refusal> {
         let ours = self.ground.catalog.identity().await?;
-        let marker = self.ground.objects.read_small(&ObjectKey::marker()).await?;
+        let store = self.ground.objects.find(storage)?;
+        let key = ObjectKey::marker().lying_in(storage);
+        let marker = store.read_small(&key).await?;
         let marker: Option<CatalogIdentity> = marker.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let held = match &marker {
             Some(marker) if marker.id != ours.id => {
@@ -228,7 +295,7 @@ impl Engine {
             advanced = self.ground.catalog.advance().await?;
         }
         let bytes = serde_json::to_vec(&advanced).unwrap_or_default();
-        self.ground.objects.write_small(&ObjectKey::marker(), bytes.into()).await?;
+        store.write_small(&key, bytes.into()).await?;
         Ok(held)
     }
 }

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use futures_core::stream::BoxStream;
 
-use crate::contracts::{IfExists, Precondition};
+use crate::contracts::{IfExists, Precondition, Store, StoreError};
 use crate::digest::body::BodyDigest;
 use crate::digest::{Checksum, Digest};
 use crate::extent::Extent;
 use crate::file::File;
+use crate::id::StorageName;
 use crate::path::FilePath;
 use crate::refusal::BodyError;
 use crate::upload::{Metadata, Upload};
@@ -178,6 +179,37 @@ pub enum MergeOutcome {
     Overtaken,
 }
 
+/// Whether a store answers.
+#[derive(Debug)]
+pub struct Checked {
+    /// Which store.
+    pub store: Store,
+    /// Of the object store, which storage.
+    pub storage: Option<StorageName>,
+    /// What it answered.
+    pub answer: Result<(), StoreError>,
+}
+
+impl Checked {
+    pub(super) fn of(store: Store, answer: Result<(), StoreError>) -> Self {
+        Self { store, storage: None, answer }
+    }
+
+    /// `sessions`, `catalog`, `objects`; `objects:cold` for a storage other than the default one.
+    pub fn name(&self) -> String {
+        match self.storage.as_ref().filter(|storage| !storage.is_default()) {
+            Some(storage) => format!("{}:{storage}", self.store),
+            None => self.store.to_string(),
+        }
+    }
+
+    /// Whether next to nothing works without it. Without a storage other than the default one, only what lies there
+    /// cannot be had.
+    pub fn is_vital(&self) -> bool {
+        self.storage.as_ref().is_none_or(StorageName::is_default)
+    }
+}
+
 /// Why a sweep removes (or, in a dry run, would remove) a thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SweepReason {
@@ -209,8 +241,27 @@ pub struct SweepReport {
     pub swept: Vec<Swept>,
     /// Orphans that were seen but are not old enough yet.
     pub waiting: u64,
-    /// Why orphans were left alone altogether, if they were.
+    /// Why orphans were left alone altogether, if they were; with several storages, those of which.
     pub held: Option<String>,
+    /// Storages that did not answer, so that what lies there was left alone.
+    pub away: Vec<StorageName>,
+}
+
+impl SweepReport {
+    /// Whether a storage did not answer.
+    pub(super) fn is_away(&self, storage: &StorageName) -> bool {
+        self.away.contains(storage)
+    }
+
+    /// Adds why the orphans of a storage are left alone, if they are.
+    pub(super) fn hold(&mut self, storage: &StorageName, why: Option<String>) {
+        let Some(why) = why else { return };
+        let why = if storage.is_default() { why } else { format!("storage `{storage}`: {why}") };
+        self.held = Some(match self.held.take() {
+            Some(before) => format!("{before}; {why}"),
+            None => why,
+        });
+    }
 }
 
 /// How to sweep.

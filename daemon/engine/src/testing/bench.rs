@@ -16,6 +16,7 @@ use crate::file::File;
 use crate::owner::Owner;
 use crate::policy::Policy;
 use crate::refusal::BodyError;
+use crate::storages::Storages;
 use crate::upload::Metadata;
 
 /// Errands that wait until the test runs them, or drops them as a crash would.
@@ -94,7 +95,7 @@ impl Bench {
         let ground = Ground {
             sessions,
             catalog,
-            objects,
+            objects: Storages::one(objects),
             clock: self.clock.clone(),
             chance: self.chance.clone(),
             errands: self.errands.clone(),

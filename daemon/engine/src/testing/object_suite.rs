@@ -17,7 +17,7 @@ use crate::contracts::{
 use crate::digest::Checksum;
 use crate::digest::tree::Subtrees;
 use crate::extent::{Extent, Receipt};
-use crate::id::{ObjectKey, UploadId};
+use crate::id::{ObjectKey, StorageName, UploadId};
 use crate::owner::Owner;
 use crate::time::Timestamp;
 use crate::upload::{Manifest, Metadata, State, Upload};
@@ -127,6 +127,7 @@ fn manifest() -> Manifest {
         length: Some(10),
         digest: None,
         chunk_size: 4,
+        storage: StorageName::DEFAULT,
         content_type: Some("text/plain".to_owned()),
         metadata: Metadata::new(),
         idempotency_key: None,

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::contracts::*;
 use crate::digest::{Checksum, Digest};
 use crate::extent::{Extent, Receipt};
-use crate::id::{ObjectKey, UploadId};
+use crate::id::{ObjectKey, StorageName, UploadId};
 use crate::owner::Owner;
 use crate::time::Timestamp;
 use crate::upload::{State, Upload};
@@ -32,6 +32,7 @@ pub(super) fn upload(n: u128) -> Upload {
         length: Some(1_000),
         digest: None,
         chunk_size: 100,
+        storage: StorageName::DEFAULT,
         content_type: None,
         metadata: Default::default(),
         idempotency_key: None,
@@ -51,6 +52,7 @@ pub(super) fn rich_upload(n: u128) -> Upload {
         length: None,
         digest: Digest::new(crate::Algorithm::Sha1, &[7; 20]),
         chunk_size: 1 << 40,
+        storage: "cold-2".parse().unwrap(),
         content_type: Some("video/mp4; codecs=\"x\"".to_owned()),
         metadata: json!({"name": "ü", "deep": {"n": [1, 2.5, null, true]}}).as_object().unwrap().clone(),
         idempotency_key: Some("key 'with' \"quotes\"".to_owned()),

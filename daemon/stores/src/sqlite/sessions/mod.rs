@@ -26,8 +26,11 @@ use super::database::Database;
 use super::fault::Fault;
 use super::open::{OpenError, Schema};
 
-const SCHEMA: Schema =
-    Schema { store: "sessions", application_id: 0x6361_7273, steps: &[M::up(include_str!("1.sql"))] };
+const SCHEMA: Schema = Schema {
+    store: "sessions",
+    application_id: 0x6361_7273,
+    steps: &[M::up(include_str!("1.sql")), M::up(include_str!("2.sql"))],
+};
 
 /// Which records may be lost with the power.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::sqlite::fault::Fault;
 macro_rules! upload_columns {
     () => {
         "id, owner, path, length, digest, chunk_size, content_type, metadata, idempotency_key, created_at, \
-         expires_at, state, epoch, received_bytes, rewrites"
+         expires_at, state, epoch, received_bytes, rewrites, storage"
     };
 }
 pub(super) use upload_columns;
@@ -43,6 +43,7 @@ pub(super) fn upload(row: &Row<'_>) -> rusqlite::Result<Upload> {
         epoch: row.get::<_, Number>(12)?.0,
         received_bytes: row.get::<_, Number>(13)?.0,
         rewrites: row.get::<_, Number>(14)?.0,
+        storage: row.get::<_, Text<_>>(15)?.0,
     })
 }
 
@@ -89,7 +90,7 @@ pub(super) fn insert(connection: &Connection, upload: &Upload) -> rusqlite::Resu
         "INSERT INTO uploads (",
         upload_columns!(),
         ") VALUES (:id, :owner, :path, :length, :digest, :chunk_size, :content_type, :metadata, :key, \
-         :created_at, :expires_at, :state, :epoch, :received_bytes, :rewrites)"
+         :created_at, :expires_at, :state, :epoch, :received_bytes, :rewrites, :storage)"
     ))?;
     statement.execute(named_params! {
         ":id": Text(upload.id),
@@ -107,6 +108,7 @@ pub(super) fn insert(connection: &Connection, upload: &Upload) -> rusqlite::Resu
         ":epoch": Number(upload.epoch),
         ":received_bytes": Number(upload.received_bytes),
         ":rewrites": Number(upload.rewrites),
+        ":storage": upload.storage.as_str(),
     })?;
     Ok(connection.last_insert_rowid())
 }
