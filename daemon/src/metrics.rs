@@ -276,7 +276,7 @@ mod tests {
         metrics.received(5);
         metrics.chunk();
         let orphan = Swept { reason: SweepReason::OrphanObject, what: "x".to_owned(), length: 7 };
-        metrics.sweep(&SweepReport { swept: vec![orphan], waiting: 3, held: None });
+        metrics.sweep(&SweepReport { swept: vec![orphan], waiting: 3, held: None, away: vec![] });
         metrics.store_call(Store::Catalog, "publish", Duration::from_millis(1), Some(Failure::Full));
         metrics.merged(Some(&MergeOutcome::Merged { extents: 2, moved_bytes: 9 }), Duration::from_millis(1));
         let text = metrics.render();
