@@ -17,6 +17,9 @@ use crate::upload::Manifest;
 /// Bytes of an object as they are read; each item is at most a few MiB.
 pub type ByteStream = BoxStream<'static, Result<Bytes, StoreError>>;
 
+/// What takes the bytes of a [scan](ObjectStore::scan), a part at a time.
+pub type Taker = Box<dyn FnMut(&[u8]) + Send>;
+
 /// Where an attempt would like to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -141,12 +144,7 @@ pub trait ObjectStore: Send + Sync {
     /// keeps none. Errors as of [`read`](Self::read); what was given until then was right.
     ///
     /// A store whose bytes lie at hand does it in one go and without passing buffers around.
-    async fn scan(
-        &self,
-        object: &ObjectKey,
-        range: Range<u64>,
-        taker: &mut (dyn for<'a> FnMut(&'a [u8]) + Send),
-    ) -> Result<(), StoreError> {
+    async fn scan(&self, object: &ObjectKey, range: Range<u64>, taker: Taker) -> Result<(), StoreError> {
         scan_stream(self.read(object, range).await?, taker).await
     }
 
@@ -191,10 +189,7 @@ pub trait ObjectStore: Send + Sync {
 const BITE: usize = 256 << 10;
 
 /// Gives what a stream brings to `taker`, and the thread to others in between.
-async fn scan_stream(
-    mut bytes: ByteStream,
-    taker: &mut (dyn for<'a> FnMut(&'a [u8]) + Send),
-) -> Result<(), StoreError> {
+async fn scan_stream(mut bytes: ByteStream, mut taker: Taker) -> Result<(), StoreError> {
     while let Some(bytes) = bytes.try_next().await? {
         for bite in bytes.chunks(BITE) {
             taker(bite);

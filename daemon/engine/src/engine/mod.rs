@@ -12,6 +12,7 @@
 //! | `complete` | from a set of extents to a blob and a file |
 //! | `session` | an upload's record; its status; abort and purge |
 //! | `rebuild` | records that the session store lost, whole or in part, made whole again |
+//! | `scan` | computing something of stored bytes |
 //! | `resume` | an open upload found by its content or id |
 //! | `files` | names, reading, accounts |
 //! | `blobs` | merging and verifying |
@@ -27,6 +28,7 @@ mod rebuild;
 mod receive;
 mod resume;
 mod running;
+mod scan;
 mod session;
 mod sweep;
 mod words;

@@ -221,10 +221,9 @@ impl Engine {
             let skip = at - extent.offset;
             let from = extent.object_offset + skip;
             let range = from..from + (extent.length - skip);
-            // Taken only when all of it came: a state that ends inside a failed read would be one of other bytes.
-            let mut digests = state.digests.clone();
-            self.ground.objects.scan(&extent.object, range, &mut |bytes| digests.update(bytes)).await?;
-            state.digests = digests;
+            // A state that ends inside a failed read would be one of other bytes: only a copy of it reads.
+            let digests = state.digests.clone();
+            state.digests = self.scan(&extent.object, range, digests, PrefixDigests::update).await?;
         }
         Ok(())
     }

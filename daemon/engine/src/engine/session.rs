@@ -11,6 +11,8 @@ use crate::contracts::{
     View,
 };
 use crate::coverage::Coverage;
+use crate::digest::RunningChecksum;
+use crate::digest::tree::TreeHasher;
 use crate::extent::Receipt;
 use crate::id::{ObjectKey, StorageName, UploadId};
 use crate::owner::Caller;
@@ -347,16 +349,14 @@ impl Engine {
         object_offset: u64,
         length: u64,
     ) -> Result<Receipt, Refusal> {
-        let mut tree = crate::digest::tree::TreeHasher::new(offset);
-        let mut checksum = crate::digest::RunningChecksum::default();
         let range = object_offset..object_offset.saturating_add(length);
-        let mut read = 0_u64;
-        let mut take = |bytes: &[u8]| {
+        let state = (TreeHasher::new(offset), RunningChecksum::default(), 0_u64);
+        let take = |(tree, checksum, read): &mut (TreeHasher, RunningChecksum, u64), bytes: &[u8]| {
             tree.update(bytes);
             checksum.update(bytes);
-            read += bytes.len() as u64;
+            *read += bytes.len() as u64;
         };
-        self.ground.objects.scan(object, range, &mut take).await?;
+        let (tree, checksum, read) = self.scan(object, range, state, take).await?;
         if read != length {
             let cause = format!("{object} gave {read} of {length} bytes");
             return Err(StoreError::new(Store::Objects, "read", Failure::Corrupt, cause).into());

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a rule that does not hold must panic")]
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -398,7 +398,7 @@ pub async fn reading_what_is_not_there_is_an_error(subject: Subject) {
             Err(error) => Err(error),
         };
         assert_eq!(outcome.unwrap_err().failure, Failure::Corrupt);
-        let scanned = store.scan(&object, range, &mut |_| {}).await;
+        let scanned = store.scan(&object, range, Box::new(|_| {})).await;
         assert_eq!(scanned.unwrap_err().failure, Failure::Corrupt);
     }
 }
@@ -409,11 +409,11 @@ pub async fn scan_gives_the_bytes_of_a_range_in_order(subject: Subject) {
     let bytes = pattern(20, 700_001);
     let object = store_stretch(store, &place(0, 700_001, true, 1), &bytes).await.extent.object;
     for range in [0..700_001, 1..700_000, 262_144..524_288, 5..5] {
-        let mut scanned = Vec::new();
-        store
-            .scan(&object, range.start as u64..range.end as u64, &mut |part| scanned.extend_from_slice(part))
-            .await
-            .unwrap();
+        let scanned = Arc::new(Mutex::new(Vec::new()));
+        let taking = Arc::clone(&scanned);
+        let taker = Box::new(move |part: &[u8]| taking.lock().unwrap().extend_from_slice(part));
+        store.scan(&object, range.start as u64..range.end as u64, taker).await.unwrap();
+        let scanned = Arc::into_inner(scanned).expect("the taker is dropped").into_inner().unwrap();
         assert!(scanned == bytes[range.clone()], "other bytes were given of {range:?}");
     }
 }

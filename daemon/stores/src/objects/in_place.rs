@@ -49,7 +49,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cairn_engine::contracts::{
     Attempt, ByteStream, Failure, ListedObject, Merged, ObjectStore, Place, Placement, Standing, Store,
-    StoreError, Surveyed,
+    StoreError, Surveyed, Taker,
 };
 use cairn_engine::digest::Checksum;
 use cairn_engine::upload::Manifest;
@@ -64,7 +64,7 @@ use self::temporary::Temporary;
 use self::trash::absent_is_fine;
 use super::Durability;
 use super::failures::from_io;
-use super::local::disk::{Disk, blocking, elsewhere};
+use super::local::disk::{Disk, elsewhere};
 use super::merging::{self, Sink};
 use super::service::{self, Service};
 use super::tally::Tally;
@@ -229,15 +229,10 @@ impl ObjectStore for InPlace {
         self.service.read(object, range).await
     }
 
-    /// Read on this thread, of which the runtime is told: from the page cache, as a rule, into one small buffer.
-    async fn scan(
-        &self,
-        object: &ObjectKey,
-        range: Range<u64>,
-        taker: &mut (dyn for<'a> FnMut(&'a [u8]) + Send),
-    ) -> Result<(), StoreError> {
+    /// Read on a thread of the blocking pool: from the page cache, as a rule, into one small buffer.
+    async fn scan(&self, object: &ObjectKey, range: Range<u64>, taker: Taker) -> Result<(), StoreError> {
         let path = self.ground.path(object);
-        blocking(|| scan::scan(&path, range, taker)).map_err(|error| scan::failed(object, error))
+        elsewhere(move || scan::scan(&path, range, taker)).await.map_err(|error| scan::failed(object, error))
     }
 
     async fn stat(&self, object: &ObjectKey) -> Result<Option<u64>, StoreError> {

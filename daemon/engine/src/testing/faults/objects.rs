@@ -69,12 +69,7 @@ impl ObjectStore for FaultyObjects {
         Ok(self.stream("read", inner))
     }
 
-    async fn scan(
-        &self,
-        object: &ObjectKey,
-        range: Range<u64>,
-        taker: &mut (dyn for<'a> FnMut(&'a [u8]) + Send),
-    ) -> Result<(), StoreError> {
+    async fn scan(&self, object: &ObjectKey, range: Range<u64>, taker: Taker) -> Result<(), StoreError> {
         self.call("scan", self.inner.scan(object, range, taker)).await
     }
 

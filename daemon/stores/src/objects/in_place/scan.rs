@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use cairn_engine::ObjectKey;
-use cairn_engine::contracts::{Failure, StoreError};
+use cairn_engine::contracts::{Failure, StoreError, Taker};
 
 use super::super::failures::{from_io, told};
 
@@ -18,7 +18,7 @@ const BUFFER_BYTES: usize = 128 << 10;
 ///
 /// # Errors
 /// [`io::ErrorKind::UnexpectedEof`] if the file ends before the range does.
-pub(super) fn scan(path: &Path, range: Range<u64>, taker: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+pub(super) fn scan(path: &Path, range: Range<u64>, mut taker: Taker) -> io::Result<()> {
     let file = File::open(path)?;
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut offset = range.start;

@@ -97,7 +97,7 @@ impl Disk {
 
 /// Runs work that blocks on this thread; on a runtime of several threads another one takes over what this one would
 /// have done meanwhile.
-pub(in super::super) fn blocking<T>(work: impl FnOnce() -> T) -> T {
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
