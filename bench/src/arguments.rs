@@ -55,6 +55,8 @@ pub(crate) enum Floor {
     Drain,
     /// Takes it and writes it to its place in a file, unsynced and unverified.
     Write,
+    /// The same, and makes the bytes durable behind the writers, 16 MiB at a time.
+    Sync,
 }
 
 /// The daemon's promise.
@@ -82,6 +84,7 @@ impl Floor {
         match self {
             Self::Drain => "drain",
             Self::Write => "write",
+            Self::Sync => "sync",
         }
     }
 }

@@ -135,10 +135,14 @@ impl Name {
         })
     }
 
-    /// Whether the floors do it too.
-    fn has_floor(self) -> bool {
-        // A declared SHA-1 costs a floor nothing.
-        !matches!(self, Self::Chunks4Sha1 | Self::Download | Self::Complete)
+    /// Whether a floor does it too.
+    fn has_floor(self, floor: Floor) -> bool {
+        match self {
+            // A declared SHA-1 costs a floor nothing.
+            Self::Chunks4Sha1 | Self::Download | Self::Complete => false,
+            Self::Small => floor != Floor::Sync,
+            _ => true,
+        }
     }
 }
 
@@ -160,7 +164,8 @@ impl Bench {
     }
 
     async fn measure(&mut self, name: Name, results: &mut Results) -> Result<()> {
-        let floors = [Floor::Drain, Floor::Write].into_iter().filter(|_| name.has_floor());
+        let floors =
+            [Floor::Drain, Floor::Write, Floor::Sync].into_iter().filter(|floor| name.has_floor(*floor));
         let daemons = self.durabilities.clone().into_iter().map(Subject::Daemon);
         for subject in floors.map(Subject::Floor).chain(daemons) {
             eprintln!("measuring {} on {}", tables::scenario(name), tables::subject(subject));
