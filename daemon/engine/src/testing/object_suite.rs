@@ -397,7 +397,8 @@ pub async fn reading_what_is_not_there_is_an_error(subject: Subject) {
             Ok(stream) => drain(stream).await.map(|_| ()),
             Err(error) => Err(error),
         };
-        assert_eq!(outcome.unwrap_err().failure, Failure::Corrupt);
+        let error = outcome.unwrap_err();
+        assert_eq!(error.failure, Failure::Corrupt, "{error:?}");
         let scanned = store.scan(&object, range, Box::new(|_| {})).await;
         assert_eq!(scanned.unwrap_err().failure, Failure::Corrupt);
     }

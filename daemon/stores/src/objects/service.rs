@@ -7,7 +7,7 @@ use cairn_engine::contracts::{ByteStream, Failure, ListedObject, Store, StoreErr
 use cairn_engine::upload::Manifest;
 use cairn_engine::{ObjectKey, Timestamp, UploadId};
 use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use opendal::{EntryMode, ErrorKind, Operator};
 
 use super::failures::{from_opendal, told};
@@ -37,14 +37,32 @@ impl Service {
             .chunk(READ_BYTES)
             .await
             .map_err(|error| from_opendal("read", error))?;
-        let wanted = range.end.saturating_sub(range.start);
+        let (wanted, end) = (range.end.saturating_sub(range.start), range.end);
         let buffers = reader.into_stream(range).await.map_err(|error| from_opendal("read", error))?;
+        let (service, key) = (self.clone(), object.clone());
+        let told = move |error| {
+            let (service, key) = (service.clone(), key.clone());
+            async move { service.read_failure(&key, end, error).await }
+        };
         let items = buffers
-            .map_err(|error| from_opendal("read", error))
+            .or_else(move |error| told(error).map(Err))
             .map_ok(|buffer| stream::iter(Iterator::map(buffer, Ok)))
             .try_flatten()
             .boxed();
         Ok(exactly(items, wanted, object.clone()))
+    }
+
+    /// What a failed read means. A service that has fewer bytes than were asked for sends those, and OpenDAL tells
+    /// that there were too few, as it does of an answer that was cut off: the object's length tells which it was.
+    async fn read_failure(&self, object: &ObjectKey, end: u64, error: opendal::Error) -> StoreError {
+        if error.kind() != ErrorKind::Unexpected {
+            return from_opendal("read", error);
+        }
+        match self.stat(object).await {
+            Ok(Some(length)) if length < end => too_short(object, end - length),
+            Ok(Some(_)) => StoreError::new(Store::Objects, "read", Failure::Unavailable, error),
+            _ => from_opendal("read", error),
+        }
     }
 
     /// The length of an object.
