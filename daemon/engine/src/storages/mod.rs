@@ -16,7 +16,7 @@ use std::sync::Arc;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 
-use crate::contracts::{ByteStream, Failure, ListedObject, ObjectStore, Store, StoreError};
+use crate::contracts::{ByteStream, Failure, ListedObject, ObjectStore, Store, StoreError, Taker};
 use crate::extent::Extent;
 use crate::id::{ObjectKey, StorageName, UploadId};
 use crate::upload::{Manifest, Upload};
@@ -95,12 +95,7 @@ impl Storages {
     ///
     /// # Errors
     /// As there.
-    pub async fn scan(
-        &self,
-        object: &ObjectKey,
-        range: Range<u64>,
-        taker: &mut (dyn for<'a> FnMut(&'a [u8]) + Send),
-    ) -> Result<(), StoreError> {
+    pub async fn scan(&self, object: &ObjectKey, range: Range<u64>, taker: Taker) -> Result<(), StoreError> {
         self.of(object)?.scan(object, range, taker).await
     }
 

@@ -11,6 +11,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use super::InStorage;
 use crate::contracts::{
     Attempt, ByteStream, ListedObject, Merged, ObjectStore, Place, Placement, Standing, StoreError, Surveyed,
+    Taker,
 };
 use crate::digest::Checksum;
 use crate::extent::{Extent, Receipt};
@@ -103,12 +104,7 @@ impl ObjectStore for Named {
         Ok(bytes.map_err(move |error| told(&name, error)).boxed())
     }
 
-    async fn scan(
-        &self,
-        object: &ObjectKey,
-        range: Range<u64>,
-        taker: &mut (dyn for<'a> FnMut(&'a [u8]) + Send),
-    ) -> Result<(), StoreError> {
+    async fn scan(&self, object: &ObjectKey, range: Range<u64>, taker: Taker) -> Result<(), StoreError> {
         self.told(self.inner.scan(&object.inside(), range, taker).await)
     }
 
