@@ -21,7 +21,8 @@ pub(super) fn from_opendal(operation: &'static str, error: opendal::Error) -> St
         opendal::ErrorKind::NotFound | opendal::ErrorKind::RangeNotSatisfied => Failure::Corrupt,
         opendal::ErrorKind::RateLimited => Failure::Unavailable,
         _ if is_full(&error) => Failure::Full,
-        _ if error.is_temporary() => Failure::Unavailable,
+        // Persistent is what a temporary one is called after the last retry.
+        _ if error.is_temporary() || error.is_persistent() => Failure::Unavailable,
         _ => Failure::Failed,
     };
     StoreError::new(Store::Objects, operation, failure, error)

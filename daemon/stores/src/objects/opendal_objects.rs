@@ -9,10 +9,14 @@
 //!
 //! [`Durability`](super::Durability) makes no difference: services that put whole objects are durable when they answer.
 
+mod merge;
+mod open_object;
+
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,12 +29,14 @@ use cairn_engine::upload::Manifest;
 use cairn_engine::{Extent, ObjectKey, Receipt, UploadId};
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
-use opendal::{Buffer, Operator, Writer};
+use opendal::Operator;
 
+pub(super) use self::open_object::OpenObject;
 use super::failures::{from_io, from_opendal};
 use super::local::directories::{Directories, prepare};
 use super::local::disk::{Disk, elsewhere};
-use super::merging::{self, Sink};
+use super::merging;
+use super::merging::plan::Limits;
 use super::service::{self, Service};
 use super::tally::Tally;
 
@@ -114,13 +120,18 @@ struct Ground {
     operator: Operator,
     service: Service,
     names: Option<Names>,
+    merging: Option<Limits>,
+    /// Set when the service refused to copy inside itself: it is not asked again.
+    copies_refused: AtomicBool,
 }
 
 impl OpendalObjects {
     /// A store on this operator; with `names`, it is a local file system whose temporary directory is theirs.
     pub fn open(operator: Operator, names: Option<Names>) -> Self {
         let service = Service::new(operator.clone());
-        Self { ground: Arc::new(Ground { operator, service, names }) }
+        let merging = merging::limits(&operator);
+        let copies_refused = AtomicBool::new(false);
+        Self { ground: Arc::new(Ground { operator, service, names, merging, copies_refused }) }
     }
 }
 
@@ -129,7 +140,7 @@ impl Ground {
     async fn writer(&self, operation: &'static str, object: &ObjectKey) -> Result<OpenObject, StoreError> {
         let writer = self.operator.writer(object.as_str()).await;
         let writer = writer.map_err(|error| from_opendal(operation, error))?;
-        Ok(OpenObject { writer: Some(writer), operation })
+        Ok(OpenObject::new(writer, operation))
     }
 
     /// Makes the name of an object last, where that is not the service's work.
@@ -140,9 +151,10 @@ impl Ground {
 
     /// Closes an object and makes its name last. If that fails, it does not count, and goes if it can.
     async fn close(&self, open: OpenObject, object: &ObjectKey) -> Result<(), StoreError> {
-        let operation = open.operation;
+        let (operation, written) = (open.operation(), open.written());
         let closed = match open.close().await {
             Ok(()) => self.make_last(operation, object).await,
+            Err(_) if self.is_there_all_the_same(object, written).await => Ok(()),
             failed => failed,
         };
         if closed.is_err()
@@ -151,6 +163,14 @@ impl Ground {
             tracing::warn!(%error, %object, "an object that does not count may stay");
         }
         closed
+    }
+
+    /// Whether a service put an object together although it said otherwise, or nothing: its answer was lost, or a retry
+    /// found the work done. A key is written by one writer, so what lies there whole is what that one wrote. A local file
+    /// system is believed when it says that it failed.
+    async fn is_there_all_the_same(&self, object: &ObjectKey, written: u64) -> bool {
+        self.names.is_none()
+            && matches!(self.service.stat(object).await, Ok(Some(length)) if length == written)
     }
 
     async fn write_whole(
@@ -167,70 +187,6 @@ impl Ground {
     async fn remove(&self, operation: &'static str, objects: &[ObjectKey]) -> Result<(), StoreError> {
         let keys: Vec<String> = objects.iter().map(|object| object.as_str().to_owned()).collect();
         self.operator.delete_iter(keys).await.map_err(|error| from_opendal(operation, error))
-    }
-}
-
-/// An object that is being written. Dropped, it is aborted in the background.
-struct OpenObject {
-    writer: Option<Writer>,
-    operation: &'static str,
-}
-
-impl OpenObject {
-    /// Writes more; after an error the object is gone.
-    async fn write(&mut self, buffer: Buffer) -> Result<(), StoreError> {
-        let Some(writer) = &mut self.writer else { return Err(self.gone()) };
-        if buffer.is_empty() {
-            return Ok(());
-        }
-        match writer.write(buffer).await {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                self.abort().await;
-                Err(from_opendal(self.operation, error))
-            }
-        }
-    }
-
-    /// Puts the object under its key.
-    async fn close(mut self) -> Result<(), StoreError> {
-        let Some(writer) = &mut self.writer else { return Err(self.gone()) };
-        match writer.close().await {
-            Ok(_) => {
-                self.writer = None;
-                Ok(())
-            }
-            Err(error) => {
-                self.abort().await;
-                Err(from_opendal(self.operation, error))
-            }
-        }
-    }
-
-    async fn abort(&mut self) {
-        if let Some(writer) = self.writer.take() {
-            abort(writer).await;
-        }
-    }
-
-    fn gone(&self) -> StoreError {
-        super::failures::told(self.operation, Failure::Failed, "an earlier write of this object failed")
-    }
-}
-
-impl Drop for OpenObject {
-    fn drop(&mut self) {
-        let Some(writer) = self.writer.take() else { return };
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        // Half-written files would fill a disk, half-written multipart uploads are paid for. What is cut off here
-        // goes at the next start, or by the service's own rule.
-        drop(runtime.clone().spawn_blocking(move || runtime.block_on(abort(writer))));
-    }
-}
-
-async fn abort(mut writer: Writer) {
-    if let Err(error) = writer.abort().await {
-        tracing::debug!(%error, "a writer could not be aborted");
     }
 }
 
@@ -351,17 +307,7 @@ impl ObjectStore for OpendalObjects {
         target: &ObjectKey,
         expected: Checksum,
     ) -> Result<Option<Merged>, StoreError> {
-        let mut open = self.ground.writer("merge", target).await?;
-        match merging::stream(&self.ground.service, extents, target, expected, &mut open).await {
-            Ok(merged) => {
-                self.ground.close(open, target).await?;
-                Ok(Some(merged))
-            }
-            Err(error) => {
-                open.abort().await;
-                Err(error)
-            }
-        }
+        merge::merge(&self.ground, extents, target, expected).await
     }
 
     async fn read_small(&self, object: &ObjectKey) -> Result<Option<Bytes>, StoreError> {
@@ -385,12 +331,6 @@ impl ObjectStore for OpendalObjects {
 
     async fn standing(&self) -> Result<Standing, StoreError> {
         Ok(Standing::of(self.ground.operator.info().scheme()).with("placement", "objects"))
-    }
-}
-
-impl Sink for OpenObject {
-    async fn take(&mut self, bytes: Bytes) -> Result<(), StoreError> {
-        self.write(bytes.into()).await
     }
 }
 
