@@ -22,6 +22,12 @@ pub(crate) struct Arguments {
     /// Only this durability; both if absent.
     #[arg(long)]
     pub(crate) durability: Option<Durability>,
+    /// Where the daemon keeps uploads in progress. `redis` starts a redis-server of its own, which must be installed.
+    #[arg(long, value_enum, default_value_t = Sessions::Sqlite)]
+    pub(crate) sessions: Sessions,
+    /// Where the daemon keeps bytes. `s3` starts an S3 server of its own, in a process of its own.
+    #[arg(long, value_enum, default_value_t = Storage::Fs)]
+    pub(crate) storage: Storage,
     /// Only the floors: what this machine allows.
     #[arg(long, conflicts_with = "durability")]
     pub(crate) floors: bool,
@@ -46,6 +52,29 @@ pub(crate) enum Command {
         /// Where it writes.
         folder: PathBuf,
     },
+    /// Serves as the S3 server and prints its endpoint.
+    #[command(hide = true)]
+    S3,
+}
+
+/// Where uploads in progress are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sessions {
+    /// Embedded.
+    Sqlite,
+    /// A Redis with an append-only file, synced every second.
+    Redis,
+}
+
+/// Where bytes are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Storage {
+    /// A local file system, in place.
+    Fs,
+    /// A local file system, each chunk an object.
+    Objects,
+    /// S3: `s3s-fs`, on the same disk.
+    S3,
 }
 
 /// The least that a server can do with a body.

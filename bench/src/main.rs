@@ -10,10 +10,12 @@ mod arguments;
 mod content;
 mod floor;
 mod link;
+mod merging;
 mod meter;
 mod passes;
 mod scenarios;
 mod server;
+mod stores;
 mod tables;
 mod transfer;
 
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match &arguments.command {
         Some(Command::Floor { kind, folder }) => floor::serve(*kind, folder),
+        Some(Command::S3) => stores::serve_s3(),
         None => scenarios::run(&arguments),
     };
     match outcome {

@@ -1,6 +1,6 @@
 //! What is measured, in order: each scenario on the floors and on the daemon with each durability.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use http::Method;
@@ -8,12 +8,14 @@ use tempfile::TempDir;
 
 use crate::Result;
 use crate::aims;
-use crate::arguments::{Arguments, Durability, Floor};
+use crate::arguments::{Arguments, Durability, Floor, Sessions, Storage};
 use crate::content::{Content, MIB};
 use crate::link::{Body, Link};
+use crate::merging::{self, MergeFigures};
 use crate::meter::{Figures, Latencies, Meter};
 use crate::passes::Passes;
 use crate::server::{Server, program};
+use crate::stores::Stores;
 use crate::tables;
 use crate::transfer::{Language, Transfer, file_path};
 
@@ -40,6 +42,8 @@ pub(crate) enum Name {
     Download,
     /// `complete` of 64 MiB, 1 GiB and 4 GiB, chunks in order and in any order.
     Complete,
+    /// A file of 1 GiB in 5 MiB chunks merged; nothing where chunks lie in place.
+    Merge,
 }
 
 /// What ran.
@@ -82,6 +86,8 @@ pub(crate) struct Results {
     pub(crate) rows: Vec<Row>,
     /// Completions.
     pub(crate) completes: Vec<CompleteRow>,
+    /// Merges.
+    pub(crate) merges: Vec<(Durability, MergeFigures)>,
 }
 
 impl Results {
@@ -96,6 +102,8 @@ struct Bench {
     program: PathBuf,
     folder: PathBuf,
     durabilities: Vec<Durability>,
+    sessions: Sessions,
+    storage: Storage,
     divisor: u64,
     runs: u8,
     /// Directories of many small files. Removing them would slow down what comes after: they go last.
@@ -131,7 +139,7 @@ impl Name {
             Self::Chunks4Sha1 => Transfer { at_once: 4, sha1: true, ..chunks },
             Self::Single => Transfer { chunked: false, ..chunks },
             Self::Files8 => Transfer { files: 8, length: length / 8, at_once: 8, ..chunks },
-            Self::Download | Self::Complete => return None,
+            Self::Download | Self::Complete | Self::Merge => return None,
         })
     }
 
@@ -139,7 +147,7 @@ impl Name {
     fn has_floor(self, floor: Floor) -> bool {
         match self {
             // A declared SHA-1 costs a floor nothing.
-            Self::Chunks4Sha1 | Self::Download | Self::Complete => false,
+            Self::Chunks4Sha1 | Self::Download | Self::Complete | Self::Merge => false,
             Self::Small => floor != Floor::Sync,
             _ => true,
         }
@@ -157,6 +165,8 @@ impl Bench {
                 Some(durability) => vec![durability],
                 None => vec![Durability::Complete, Durability::Chunk],
             },
+            sessions: arguments.sessions,
+            storage: arguments.storage,
             runs: arguments.runs,
             divisor: if arguments.quick { 8 } else { 1 },
             kept: Vec::new(),
@@ -172,6 +182,11 @@ impl Bench {
             match (name, subject) {
                 (Name::Complete, Subject::Daemon(durability)) => {
                     results.completes.extend(self.completes(durability).await?);
+                }
+                (Name::Merge, _) if self.storage == Storage::Fs => {}
+                (Name::Merge, Subject::Daemon(durability)) => {
+                    let merged = merging::measure(&self.start(subject)?, 1024 * MIB / self.divisor).await?;
+                    results.merges.push((durability, merged));
                 }
                 _ => results.rows.push(self.median_row(name, subject).await?),
             }
@@ -209,7 +224,10 @@ impl Bench {
     fn start(&self, subject: Subject) -> Result<Server> {
         match subject {
             Subject::Floor(kind) => Server::floor(kind, &self.folder),
-            Subject::Daemon(durability) => Server::daemon(&self.program, &self.folder, durability),
+            Subject::Daemon(durability) => {
+                let stores = Stores::start(self.sessions, self.storage)?;
+                Server::daemon(&self.program, &self.folder, durability, stores)
+            }
         }
     }
 
@@ -218,8 +236,8 @@ impl Bench {
         let mut rows = Vec::new();
         for length in [64 * MIB, 1024 * MIB, 4096 * MIB].map(|length| length / self.divisor) {
             for shuffled in [false, true] {
-                let completes =
-                    measure_completes(&self.program, &self.folder, durability, length, shuffled).await?;
+                let server = self.start(Subject::Daemon(durability))?;
+                let completes = measure_completes(&server, length, shuffled).await?;
                 rows.push(CompleteRow { length, shuffled, durability, completes });
             }
         }
@@ -227,16 +245,9 @@ impl Bench {
     }
 }
 
-async fn measure_completes(
-    program: &Path,
-    folder: &Path,
-    durability: Durability,
-    length: u64,
-    shuffled: bool,
-) -> Result<Latencies> {
-    let server = Server::daemon(program, folder, durability)?;
+async fn measure_completes(server: &Server, length: u64, shuffled: bool) -> Result<Latencies> {
     let transfer = Transfer { files: 3, length, chunked: true, at_once: 4, sha1: false, shuffled };
-    Ok(transfer.measure(&server, Language::Native).await?.completes)
+    Ok(transfer.measure(server, Language::Native).await?.completes)
 }
 
 async fn download(server: &Server, length: u64) -> Result<Figures> {

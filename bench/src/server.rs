@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::Result;
 use crate::arguments::{Arguments, Durability, Floor};
 use crate::content::{self, MIB};
+use crate::stores::Stores;
 
 /// How long a server may take to start.
 const START: Duration = Duration::from_secs(60);
@@ -23,6 +24,8 @@ pub(crate) struct Server {
     // In this order: it must be gone before its directory goes.
     process: Process,
     folder: TempDir,
+    /// What a daemon stands on.
+    _stores: Option<Stores>,
 }
 
 struct Process(Child);
@@ -38,13 +41,21 @@ pub(crate) struct Usage {
 
 impl Server {
     /// Starts a daemon and waits until it answers.
-    pub(crate) fn daemon(program: &Path, folder: &Path, durability: Durability) -> Result<Self> {
+    pub(crate) fn daemon(
+        program: &Path,
+        folder: &Path,
+        durability: Durability,
+        stores: Stores,
+    ) -> Result<Self> {
         let folder = TempDir::with_prefix_in("cairn-bench-", folder)?;
         let data = folder.path().join("data");
         let mut command = Command::new(program);
         command.arg("--data-dir").arg(&data).args(["--listen", "127.0.0.1:0"]);
         command.env("CAIRN__UPLOADS__DURABILITY", durability.name());
-        Self::start(command, folder, &data.join("listen"))
+        command.envs(stores.settings());
+        let mut server = Self::start(command, folder, &data.join("listen"))?;
+        server._stores = Some(stores);
+        Ok(server)
     }
 
     /// Starts a floor and waits until it answers.
@@ -62,7 +73,7 @@ impl Server {
         let child =
             command.spawn().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut server = Self { address, process: Process(child), folder };
+        let mut server = Self { address, process: Process(child), folder, _stores: None };
         server.address = server.wait_for_address(told)?;
         Ok(server)
     }
@@ -80,6 +91,11 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// The socket of a daemon's admin API.
+    pub(crate) fn admin_socket(&self) -> PathBuf {
+        self.folder.path().join("data/admin.sock")
     }
 
     /// What it has used so far.

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use clap::ValueEnum as _;
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::arguments::Durability;
 use crate::content::MIB;
+use crate::merging::MergeFigures;
 use crate::meter::Figures;
 use crate::passes::Passes;
 use crate::scenarios::{CompleteRow, Name, Results, Row, Subject};
@@ -30,7 +32,26 @@ pub(crate) fn render(results: &Results, passes: Passes) -> String {
     if !results.completes.is_empty() {
         let _ = writeln!(text, "\ncomplete\n{}", completes(&results.completes));
     }
+    if !results.merges.is_empty() {
+        let _ = writeln!(text, "\nmerge\n{}", merges(&results.merges));
+    }
     text
+}
+
+fn merges(merges: &[(Durability, MergeFigures)]) -> Table {
+    let heads = ["length MiB", "durability", "extents", "wall s", "CPU s", "MiB through the daemon"];
+    let mut table = table(&heads);
+    for (durability, merge) in merges {
+        table.add_row(vec![
+            (merge.length / MIB).to_string(),
+            durability.name().to_owned(),
+            merge.extents.to_string(),
+            format!("{:.2}", merge.wall.as_secs_f64()),
+            format!("{:.2}", merge.cpu.as_secs_f64()),
+            (merge.moved_bytes / MIB).to_string(),
+        ]);
+    }
+    table
 }
 
 /// A scenario's name.
@@ -47,8 +68,18 @@ pub(crate) fn subject(subject: Subject) -> String {
 }
 
 fn transfers(rows: &[&Row]) -> Table {
-    let heads =
-        ["scenario", "server", "wall s", "MiB/s", "CPU s/GiB", "peak MiB", "p50 ms", "p99 ms", "complete ms"];
+    let heads = [
+        "scenario",
+        "server",
+        "wall s",
+        "MiB/s",
+        "requests/s",
+        "CPU s/GiB",
+        "peak MiB",
+        "p50 ms",
+        "p99 ms",
+        "complete ms",
+    ];
     let mut table = table(&heads);
     for Row { scenario: name, subject: who, figures } in rows.iter().copied() {
         table.add_row(vec![
@@ -56,6 +87,7 @@ fn transfers(rows: &[&Row]) -> Table {
             subject(*who),
             format!("{:.2}", figures.wall.as_secs_f64()),
             format!("{:.0}", figures.rate()),
+            format!("{:.0}", figures.requests_per_second()),
             format!("{:.2}", figures.cpu_per_gib()),
             format!("{:.0}", figures.peak_mib()),
             milliseconds(figures.requests.percentile(50)),

@@ -15,6 +15,7 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 /// A running S3 server with one bucket. It ends, and what it holds is removed, when it is dropped.
 pub struct S3Server {
@@ -53,11 +54,11 @@ impl S3Server {
 
     /// OpenDAL's options for its bucket.
     pub fn options(&self) -> BTreeMap<String, String> {
-        self.options_at(&self.endpoint())
+        Self::options_at(&self.endpoint())
     }
 
-    /// The same, reached by another address, such as that of a proxy.
-    pub fn options_at(&self, endpoint: &str) -> BTreeMap<String, String> {
+    /// The same for a server that is reached at another address, such as that of a proxy.
+    pub fn options_at(endpoint: &str) -> BTreeMap<String, String> {
         let options = [
             ("bucket", Self::BUCKET),
             ("region", "us-east-1"),
@@ -139,13 +140,15 @@ fn service(root: &Path) -> S3Service {
 
 async fn accept(listener: TcpListener, service: S3Service) {
     let server = auto::Builder::new(TokioExecutor::new());
+    let mut connections = JoinSet::new();
     loop {
         let (socket, _) = listener.accept().await.unwrap();
         socket.set_nodelay(true).unwrap();
         let connection = server.serve_connection(TokioIo::new(socket), service.clone()).into_owned();
-        tokio::spawn(async move {
+        connections.spawn(async move {
             // A connection that breaks is told by the client's side.
             let _ = connection.await;
         });
+        while connections.try_join_next().is_some() {}
     }
 }
