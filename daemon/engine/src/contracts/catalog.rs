@@ -7,7 +7,7 @@ use super::{Page, PageRequest, StoreError};
 use crate::digest::Digest;
 use crate::extent::Extent;
 use crate::file::{Blob, Content, File};
-use crate::id::{ObjectKey, UploadId};
+use crate::id::{ObjectKey, StorageName, UploadId};
 use crate::owner::Owner;
 use crate::path::FilePath;
 use crate::time::Timestamp;
@@ -179,6 +179,17 @@ pub struct Totals {
     pub scattered_blobs: u64,
 }
 
+/// What a storage holds, as the catalog knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageTotals {
+    /// The storage.
+    pub storage: StorageName,
+    /// Blobs that have an extent there.
+    pub blobs: u64,
+    /// Bytes of the extents there.
+    pub bytes: u64,
+}
+
 /// Which blobs a listing is of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BlobFilter {
@@ -289,6 +300,9 @@ pub trait Catalog: Send + Sync {
 
     /// What the catalog holds altogether.
     async fn totals(&self) -> Result<Totals, StoreError>;
+
+    /// What each storage holds that an extent of a blob names, by name. Contents that lie in the catalog are in none.
+    async fn storage_totals(&self) -> Result<Vec<StorageTotals>, StoreError>;
 
     /// What this catalog is.
     async fn identity(&self) -> Result<CatalogIdentity, StoreError>;

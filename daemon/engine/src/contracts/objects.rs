@@ -169,6 +169,17 @@ pub trait ObjectStore: Send + Sync {
         expected: Checksum,
     ) -> Result<Option<Merged>, StoreError>;
 
+    /// Writes what a stream brings as one new object, durably and in bounded memory; how many bytes that were.
+    ///
+    /// An error of the stream is the answer then, as it is. If it fails or is dropped, at most an object that nothing
+    /// names is left.
+    async fn write_new(&self, target: &ObjectKey, bytes: ByteStream) -> Result<u64, StoreError>;
+
+    /// The most bytes that one object should have here: more are written as several.
+    fn max_object_bytes(&self) -> u64 {
+        u64::MAX
+    }
+
     /// Reads a small object whole: the marker.
     async fn read_small(&self, object: &ObjectKey) -> Result<Option<Bytes>, StoreError>;
 

@@ -49,8 +49,15 @@ impl Engine {
             .iter()
             .fold(Checksum::default(), |sum, extent| joiner.join(sum, extent.checksum, extent.length));
         let storage = old.first().map(|extent| extent.object.storage()).unwrap_or_default();
+        let store = self.ground.objects.find(&storage)?;
+        if blob.length > store.max_object_bytes() {
+            return Ok(MergeOutcome::NotHere);
+        }
+        if joined.iter().any(|extent| extent.object.storage() != storage) {
+            return self.merge_across(&blob, &storage).await;
+        }
         let target = ObjectKey::merged(self.ground.chance.bits()).lying_in(&storage);
-        let merged = match self.ground.objects.find(&storage)?.merge(&joined, &target, expected).await {
+        let merged = match store.merge(&joined, &target, expected).await {
             Ok(Some(merged)) => merged,
             Ok(None) => return Ok(MergeOutcome::NotHere),
             Err(error) if error.failure == Failure::Corrupt => {

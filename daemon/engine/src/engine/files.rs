@@ -7,7 +7,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{Account, Completion, Engine, Incoming, NewUpload, Stored, WholeFile};
 use crate::contracts::{
-    ByteStream, FileFilter, IfExists, Listing, Move, Moved, PageRequest, Precondition, Publication, Totals,
+    ByteStream, FileFilter, IfExists, Listing, Move, Moved, PageRequest, Precondition, Publication,
+    StorageTotals, Totals,
 };
 use crate::digest::body::BodyVerifier;
 use crate::digest::running::PrefixDigests;
@@ -276,6 +277,14 @@ impl Engine {
     /// A store failed.
     pub async fn totals(&self) -> Result<Totals, Refusal> {
         Ok(self.ground.catalog.totals().await?)
+    }
+
+    /// What each storage holds that a blob names.
+    ///
+    /// # Errors
+    /// A store failed.
+    pub async fn storage_totals(&self) -> Result<Vec<StorageTotals>, Refusal> {
+        Ok(self.ground.catalog.storage_totals().await?)
     }
 
     /// Bytes that the default storage can still take, where it can tell.

@@ -16,6 +16,7 @@
 //! | `resume` | an open upload found by its content or id |
 //! | `files` | names, reading, accounts |
 //! | `blobs` | merging and verifying |
+//! | `moving` | blobs from one storage to another |
 //! | `sweep` | removing what nothing needs any more |
 
 mod blobs;
@@ -23,6 +24,7 @@ mod complete;
 mod create;
 mod files;
 mod flow;
+mod moving;
 mod prefix;
 mod rebuild;
 mod receive;
@@ -38,7 +40,7 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::contracts::{Catalog, SessionStore, Store};
-use crate::id::Chance;
+use crate::id::{Chance, StorageName};
 use crate::policy::Policy;
 #[cfg(doc)]
 use crate::refusal::Refusal;
@@ -81,6 +83,7 @@ pub struct Engine {
     running: Arc<running::Running>,
     prefixes: Arc<prefix::Prefixes>,
     completing: Arc<running::OneAtATime>,
+    in_hand: Arc<moving::InHand>,
     /// Whoever has both turns takes that of completing first.
     mending: Arc<running::OneAtATime>,
     started_at: Timestamp,
@@ -97,6 +100,7 @@ impl Engine {
             running: Arc::default(),
             prefixes: Arc::default(),
             completing: Arc::default(),
+            in_hand: Arc::default(),
             mending: Arc::default(),
         }
     }
@@ -114,6 +118,11 @@ impl Engine {
     /// The moment it is.
     pub fn now(&self) -> Timestamp {
         self.ground.clock.now()
+    }
+
+    /// The storages, the default one first.
+    pub fn storages(&self) -> Vec<StorageName> {
+        self.ground.objects.names()
     }
 
     /// For how many uploads a body is arriving now.

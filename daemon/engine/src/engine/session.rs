@@ -285,10 +285,8 @@ impl Engine {
     /// An upload whose storage is away is believed: it must not keep the others from being looked at.
     async fn recheck_upload_if_it_can(&self, upload: &Upload) -> Result<bool, Refusal> {
         match self.recheck_upload(upload.id).await {
-            Err(Refusal::Failed(error))
-                if error.store == Store::Objects && error.failure == Failure::Unavailable =>
-            {
-                tracing::warn!(upload.id = %upload.id, storage = %upload.storage, error = &error as &dyn std::error::Error, "an upload cannot be looked at");
+            Err(Refusal::Unavailable { source }) if source.store == Store::Objects => {
+                tracing::warn!(upload.id = %upload.id, storage = %upload.storage, error = &source as &dyn std::error::Error, "an upload cannot be looked at");
                 Ok(false)
             }
             answer => answer,
@@ -330,10 +328,7 @@ impl Engine {
             self.read_receipt(extent.offset, &extent.object, extent.object_offset, extent.length).await;
         match read {
             Ok(receipt) => Ok(receipt.extent.checksum == extent.checksum),
-            // A storage that is away says nothing of what it holds.
-            Err(Refusal::Failed(error))
-                if error.store == Store::Objects && error.failure != Failure::Unavailable =>
-            {
+            Err(Refusal::Failed(error)) if error.store == Store::Objects => {
                 tracing::warn!(object = %extent.object, error = &error as &dyn std::error::Error, "an extent cannot be read");
                 Ok(false)
             }

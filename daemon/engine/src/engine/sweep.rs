@@ -95,16 +95,12 @@ impl Engine {
         refusal: Refusal,
         report: &mut SweepReport,
     ) -> Result<(), Refusal> {
-        match refusal {
-            Refusal::Failed(error)
-                if error.store == Store::Objects && self.ground.objects.names().len() > 1 =>
-            {
-                tracing::warn!(%storage, error = &error as &dyn std::error::Error, "a sweep goes on without a storage");
-                report.away.push(storage.clone());
-                Ok(())
-            }
-            refusal => Err(refusal),
+        if refusal.failed_store() != Some(Store::Objects) || self.ground.objects.names().len() < 2 {
+            return Err(refusal);
         }
+        tracing::warn!(%storage, error = &refusal as &dyn std::error::Error, "a sweep goes on without a storage");
+        report.away.push(storage.clone());
+        Ok(())
     }
 
     /// Ends an upload whose time ran out; whether it had.
@@ -217,14 +213,14 @@ impl Engine {
         Ok((objects, suspects))
     }
 
-    /// Whether an upload in progress needs this object, or may need it.
+    /// Whether an upload in progress needs this object, or may need it, or a move is about to name it.
     async fn is_accounted_for(
         &self,
         object: &ObjectKey,
         uploads: &mut KnownUploads,
         how: Sweeping,
     ) -> Result<bool, Refusal> {
-        let Some(id) = object.upload() else { return Ok(false) };
+        let Some(id) = object.upload() else { return Ok(self.in_hand.has(object)) };
         if self.running.has(id) {
             return Ok(true);
         }

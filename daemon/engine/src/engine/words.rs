@@ -179,6 +179,22 @@ pub enum MergeOutcome {
     Overtaken,
 }
 
+/// What became of a move.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MoveOutcome {
+    /// It lies there.
+    AlreadyThere,
+    /// It lies in the catalog, where it stays.
+    Inline,
+    /// It lies there now.
+    Moved {
+        /// Objects that it is there.
+        objects: usize,
+    },
+    /// Somebody else changed the blob meanwhile; what was written is an orphan.
+    Overtaken,
+}
+
 /// Whether a store answers.
 #[derive(Debug)]
 pub struct Checked {

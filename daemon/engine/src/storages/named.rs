@@ -140,6 +140,14 @@ impl ObjectStore for Named {
         }))
     }
 
+    async fn write_new(&self, target: &ObjectKey, bytes: ByteStream) -> Result<u64, StoreError> {
+        self.told(self.inner.write_new(&target.inside(), bytes).await)
+    }
+
+    fn max_object_bytes(&self) -> u64 {
+        self.inner.max_object_bytes()
+    }
+
     async fn read_small(&self, object: &ObjectKey) -> Result<Option<Bytes>, StoreError> {
         self.told(self.inner.read_small(&object.inside()).await)
     }

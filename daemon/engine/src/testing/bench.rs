@@ -92,10 +92,21 @@ impl Bench {
         objects: Arc<dyn ObjectStore>,
         policy: Policy,
     ) -> Engine {
+        self.engine_on(sessions, catalog, Storages::one(objects), policy)
+    }
+
+    /// A new engine over these stores and several storages.
+    pub fn engine_on(
+        &self,
+        sessions: Arc<dyn SessionStore>,
+        catalog: Arc<dyn Catalog>,
+        objects: Storages,
+        policy: Policy,
+    ) -> Engine {
         let ground = Ground {
             sessions,
             catalog,
-            objects: Storages::one(objects),
+            objects,
             clock: self.clock.clone(),
             chance: self.chance.clone(),
             errands: self.errands.clone(),

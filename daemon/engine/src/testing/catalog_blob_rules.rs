@@ -76,6 +76,35 @@ pub async fn extents_are_swapped_if_they_are_the_ones_expected(catalog: &dyn Cat
     assert_eq!(catalog.totals().await.unwrap().scattered_blobs, 0);
 }
 
+/// Blobs and bytes by storage; a blob that lies in two counts in both, one in the catalog in none.
+pub async fn each_storage_holds_what_extents_name_there(catalog: &dyn Catalog) {
+    assert_eq!(catalog.storage_totals().await.unwrap(), []);
+    let total =
+        |storage: &str, blobs, bytes| StorageTotals { storage: storage.parse().unwrap(), blobs, bytes };
+    let inline = Content::Inline(b"x".to_vec().into());
+    published(catalog, &Publication { content: inline, ..publication("i", 9, 1) }).await;
+    assert_eq!(catalog.storage_totals().await.unwrap(), []);
+    let plain = vec![extent(1, 0, 60), extent(2, 60, 40)];
+    let one = Publication { content: Content::Extents(plain.clone()), ..publication("a", 1, 100) };
+    published(catalog, &one).await;
+    assert_eq!(catalog.storage_totals().await.unwrap(), [total("default", 1, 100)]);
+    let there = |storage: &str, extent: Extent| {
+        let storage = storage.parse().unwrap();
+        Extent { object: extent.object.lying_in(&storage), ..extent }
+    };
+    let two =
+        vec![there("zz", extent(3, 0, 10)), there("a-1", extent(4, 10, 20)), there("zz", extent(5, 30, 5))];
+    published(catalog, &Publication { content: Content::Extents(two), ..publication("b", 2, 35) }).await;
+    let expected = [total("a-1", 1, 20), total("default", 1, 100), total("zz", 1, 15)];
+    assert_eq!(catalog.storage_totals().await.unwrap(), expected);
+    let moved = [there("zz", extent(6, 0, 100))];
+    assert!(catalog.swap_extents(&blob_id(1), &plain, &moved).await.unwrap());
+    let expected = [total("a-1", 1, 20), total("zz", 2, 115)];
+    assert_eq!(catalog.storage_totals().await.unwrap(), expected);
+    assert_eq!(catalog.unreferenced(&[moved[0].object.clone()]).await.unwrap(), []);
+    assert_eq!(catalog.unreferenced(&[moved[0].object.inside()]).await.unwrap(), [moved[0].object.inside()]);
+}
+
 /// From the moment its last file went or was replaced, until a file names it again.
 pub async fn a_blob_is_unnamed_from_its_last_name_on(catalog: &dyn Catalog) {
     let at = |n| Timestamp(NOW.0 + n);

@@ -57,6 +57,7 @@ macro_rules! catalog_suite {
             the_file_of_a_blob_is_the_one_changed_last,
             blobs_are_listed_by_identity,
             extents_are_swapped_if_they_are_the_ones_expected,
+            each_storage_holds_what_extents_name_there,
             a_blob_is_unnamed_from_its_last_name_on,
             a_blob_that_is_named_is_not_removed,
             a_removed_blob_leaves_its_extents_as_orphans,

@@ -9,7 +9,7 @@ use crate::contracts::*;
 use crate::digest::{Algorithm, Digest};
 use crate::extent::Extent;
 use crate::file::{Blob, Content, File};
-use crate::id::{ObjectKey, UploadId};
+use crate::id::{ObjectKey, StorageName, UploadId};
 use crate::owner::Owner;
 use crate::path::FilePath;
 use crate::time::Timestamp;
@@ -453,6 +453,25 @@ impl Catalog for MemoryCatalog {
             blob_bytes: tables.blobs.values().map(|row| row.length).sum(),
             scattered_blobs: scattered.count() as u64,
         })
+    }
+
+    async fn storage_totals(&self) -> Result<Vec<StorageTotals>, StoreError> {
+        let tables = self.lock();
+        let mut totals: BTreeMap<StorageName, StorageTotals> = BTreeMap::new();
+        for row in tables.blobs.values() {
+            let mut seen = BTreeSet::new();
+            for extent in row.content.extents() {
+                let storage = extent.object.storage();
+                let total = totals.entry(storage.clone()).or_insert_with(|| StorageTotals {
+                    storage: storage.clone(),
+                    blobs: 0,
+                    bytes: 0,
+                });
+                total.blobs += u64::from(seen.insert(storage));
+                total.bytes += extent.length;
+            }
+        }
+        Ok(totals.into_values().collect())
     }
 
     async fn identity(&self) -> Result<CatalogIdentity, StoreError> {

@@ -12,8 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::stream::BoxStream;
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::contracts::{
     Attempt, ByteStream, Failure, ListedObject, Merged, ObjectStore, Place, Placement, Standing, Store,
@@ -35,6 +34,7 @@ const READ_BYTES: usize = 1 << 20;
 #[derive(Clone)]
 pub struct MemoryObjects {
     placement: Placement,
+    max_object_bytes: u64,
     clock: Option<Arc<dyn Clock>>,
     shelves: Arc<Mutex<Shelves>>,
     reads: Arc<AtomicU64>,
@@ -58,6 +58,7 @@ impl MemoryObjects {
     pub fn new(placement: Placement) -> Self {
         Self {
             placement,
+            max_object_bytes: u64::MAX,
             clock: None,
             shelves: Arc::default(),
             reads: Arc::default(),
@@ -69,6 +70,13 @@ impl MemoryObjects {
     #[must_use]
     pub fn timed_by(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// The same store, whose objects should have at most so many bytes.
+    #[must_use]
+    pub fn of_objects_up_to(mut self, bytes: u64) -> Self {
+        self.max_object_bytes = bytes;
         self
     }
 
@@ -400,6 +408,20 @@ impl ObjectStore for MemoryObjects {
         self.put(target.clone(), whole);
         let extent = Extent { offset: 0, length, object: target.clone(), object_offset: 0, checksum };
         Ok(Some(Merged { extent, moved_bytes: length }))
+    }
+
+    async fn write_new(&self, target: &ObjectKey, mut bytes: ByteStream) -> Result<u64, StoreError> {
+        let mut whole = Vec::new();
+        while let Some(bytes) = bytes.try_next().await? {
+            whole.extend_from_slice(&bytes);
+        }
+        let length = whole.len() as u64;
+        self.put(target.clone(), whole);
+        Ok(length)
+    }
+
+    fn max_object_bytes(&self) -> u64 {
+        self.max_object_bytes
     }
 
     async fn read_small(&self, object: &ObjectKey) -> Result<Option<Bytes>, StoreError> {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 
 use crate::contracts::{
-    Attempt, ByteStream, Failure, ListedObject, ObjectStore, Place, Placement, StoreError, Surveyed,
+    Attempt, ByteStream, Failure, ListedObject, ObjectStore, Place, Placement, Store, StoreError, Surveyed,
 };
 use crate::digest::Checksum;
 use crate::digest::tree::Subtrees;
@@ -507,6 +507,24 @@ pub async fn merge_makes_one_object_of_many(subject: Subject) {
     store.finish(upload(), &[extent]).await.unwrap();
 }
 
+/// What a stream brings becomes one object; a stream that fails leaves none, and its error is the answer.
+pub async fn a_stream_becomes_one_object_or_none(subject: Subject) {
+    let store = &subject.store;
+    let (whole, none) = (ObjectKey::merged(20), ObjectKey::merged(21));
+    let brought = |last: Result<Bytes, StoreError>| {
+        futures_util::stream::iter([Ok(Bytes::from(vec![1; 70_000])), Ok(Bytes::from_static(b"end")), last])
+            .boxed()
+    };
+    let written = store.write_new(&whole, brought(Ok(Bytes::from_static(b"!")))).await.unwrap();
+    assert_eq!((written, store.stat(&whole).await.unwrap()), (70_004, Some(70_004)));
+    assert_eq!(drain(store.read(&whole, 69_999..70_004).await.unwrap()).await.unwrap(), b"\x01end!");
+    let broken = StoreError::new(Store::Objects, "elsewhere", Failure::Unavailable, "away");
+    let error = store.write_new(&none, brought(Err(broken))).await.unwrap_err();
+    assert_eq!((error.operation, error.failure), ("elsewhere", Failure::Unavailable));
+    assert_eq!(store.stat(&none).await.unwrap(), None);
+    assert!(listing(store.as_ref()).await.iter().all(|listed| listed.object != none));
+}
+
 /// A merge of bytes that are not what their checksums say is refused, and leaves nothing.
 pub async fn merge_of_damaged_bytes_keeps_nothing(subject: Subject) {
     let store = &*subject.store;
@@ -569,6 +587,7 @@ macro_rules! object_suite {
             listing_names_what_is_there
             removed_objects_are_gone_and_absent_ones_may_be_removed
             merge_makes_one_object_of_many
+            a_stream_becomes_one_object_or_none
             merge_of_damaged_bytes_keeps_nothing
             small_object_is_replaced_whole
             healthy_store_answers_the_check

@@ -54,6 +54,7 @@ use cairn_engine::contracts::{
 use cairn_engine::digest::Checksum;
 use cairn_engine::upload::Manifest;
 use cairn_engine::{Extent, ObjectKey, UploadId};
+use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 use opendal::Operator;
 
@@ -258,6 +259,18 @@ impl ObjectStore for InPlace {
         let merged = merging::stream(&self.service, extents, target, expected, &mut temporary).await?;
         self.place(temporary, target).await.map_err(failed)?;
         Ok(Some(merged))
+    }
+
+    async fn write_new(&self, target: &ObjectKey, mut bytes: ByteStream) -> Result<u64, StoreError> {
+        let failed = |error| from_io("write_new", error);
+        let mut temporary = self.ground.temporary().await.map_err(failed)?;
+        let mut length = 0_u64;
+        while let Some(bytes) = bytes.try_next().await? {
+            length = length.saturating_add(bytes.len() as u64);
+            temporary.write(&[bytes]).map_err(failed)?;
+        }
+        self.place(temporary, target).await.map_err(failed)?;
+        Ok(length)
     }
 
     async fn read_small(&self, object: &ObjectKey) -> Result<Option<Bytes>, StoreError> {

@@ -310,6 +310,24 @@ impl ObjectStore for OpendalObjects {
         merge::merge(&self.ground, extents, target, expected).await
     }
 
+    async fn write_new(&self, target: &ObjectKey, mut bytes: ByteStream) -> Result<u64, StoreError> {
+        let mut open = self.ground.writer("write_new", target).await?;
+        let mut length = 0_u64;
+        let poured = async {
+            while let Some(bytes) = bytes.try_next().await? {
+                length = length.saturating_add(bytes.len() as u64);
+                open.write(bytes.into()).await?;
+            }
+            Ok(())
+        };
+        if let Err(error) = poured.await {
+            open.abort().await;
+            return Err(error);
+        }
+        self.ground.close(open, target).await?;
+        Ok(length)
+    }
+
     async fn read_small(&self, object: &ObjectKey) -> Result<Option<Bytes>, StoreError> {
         service::read_small(&self.ground.service, object).await
     }

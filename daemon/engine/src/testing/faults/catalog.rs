@@ -112,6 +112,10 @@ impl Catalog for FaultyCatalog {
         self.call("totals", self.inner.totals()).await
     }
 
+    async fn storage_totals(&self) -> Result<Vec<StorageTotals>, StoreError> {
+        self.call("storage_totals", self.inner.storage_totals()).await
+    }
+
     async fn identity(&self) -> Result<CatalogIdentity, StoreError> {
         self.call("identity", self.inner.identity()).await
     }

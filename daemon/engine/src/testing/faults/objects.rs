@@ -95,6 +95,14 @@ impl ObjectStore for FaultyObjects {
         self.call("merge", self.inner.merge(extents, target, expected)).await
     }
 
+    async fn write_new(&self, target: &ObjectKey, bytes: ByteStream) -> Result<u64, StoreError> {
+        self.call("write_new", self.inner.write_new(target, bytes)).await
+    }
+
+    fn max_object_bytes(&self) -> u64 {
+        self.inner.max_object_bytes()
+    }
+
     async fn read_small(&self, object: &ObjectKey) -> Result<Option<Bytes>, StoreError> {
         self.call("read_small", self.inner.read_small(object)).await
     }

@@ -10,6 +10,7 @@ mod files;
 mod list;
 mod orphans;
 mod publish;
+mod storages;
 
 use std::path::Path;
 
@@ -195,6 +196,10 @@ impl Catalog for SqliteCatalog {
 
     async fn totals(&self) -> Result<Totals, StoreError> {
         self.database.read("totals", |connection| Ok(totals(connection)?)).await
+    }
+
+    async fn storage_totals(&self) -> Result<Vec<StorageTotals>, StoreError> {
+        self.database.read("storage_totals", storages::totals).await
     }
 
     async fn identity(&self) -> Result<CatalogIdentity, StoreError> {
