@@ -50,9 +50,6 @@ impl Engine {
             .fold(Checksum::default(), |sum, extent| joiner.join(sum, extent.checksum, extent.length));
         let storage = old.first().map(|extent| extent.object.storage()).unwrap_or_default();
         let store = self.ground.objects.find(&storage)?;
-        if blob.length > store.max_object_bytes() {
-            return Ok(MergeOutcome::NotHere);
-        }
         if joined.iter().any(|extent| extent.object.storage() != storage) {
             return self.merge_across(&blob, &storage).await;
         }

@@ -387,6 +387,9 @@ impl ObjectStore for MemoryObjects {
         target: &ObjectKey,
         expected: Checksum,
     ) -> Result<Option<Merged>, StoreError> {
+        if extents.iter().map(|extent| extent.length).sum::<u64>() > self.max_object_bytes {
+            return Ok(None);
+        }
         let mut whole = Vec::new();
         for extent in extents {
             let range = extent.object_offset..extent.object_offset.saturating_add(extent.length);

@@ -10,6 +10,7 @@
 //! [`Durability`](super::Durability) makes no difference: services that put whole objects are durable when they answer.
 
 mod merge;
+mod new_object;
 mod open_object;
 
 use std::io;
@@ -141,6 +142,16 @@ impl Ground {
         let writer = self.operator.writer(object.as_str()).await;
         let writer = writer.map_err(|error| from_opendal(operation, error))?;
         Ok(OpenObject::new(writer, operation))
+    }
+
+    /// Whether an object may be written in several calls.
+    fn takes_parts(&self) -> bool {
+        self.merging.is_some()
+    }
+
+    /// Whether the service is one over a network, with limits of its own.
+    fn is_elsewhere(&self) -> bool {
+        self.names.is_none() && self.operator.info().scheme() != opendal::services::MEMORY_SCHEME
     }
 
     /// Makes the name of an object last, where that is not the service's work.
@@ -310,22 +321,12 @@ impl ObjectStore for OpendalObjects {
         merge::merge(&self.ground, extents, target, expected).await
     }
 
-    async fn write_new(&self, target: &ObjectKey, mut bytes: ByteStream) -> Result<u64, StoreError> {
-        let mut open = self.ground.writer("write_new", target).await?;
-        let mut length = 0_u64;
-        let poured = async {
-            while let Some(bytes) = bytes.try_next().await? {
-                length = length.saturating_add(bytes.len() as u64);
-                open.write(bytes.into()).await?;
-            }
-            Ok(())
-        };
-        if let Err(error) = poured.await {
-            open.abort().await;
-            return Err(error);
-        }
-        self.ground.close(open, target).await?;
-        Ok(length)
+    async fn write_new(&self, target: &ObjectKey, bytes: ByteStream) -> Result<u64, StoreError> {
+        new_object::write(&self.ground, target, bytes).await
+    }
+
+    fn max_object_bytes(&self) -> u64 {
+        new_object::most_bytes(&self.ground)
     }
 
     async fn read_small(&self, object: &ObjectKey) -> Result<Option<Bytes>, StoreError> {
