@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::UploadId;
+
 /// A file's path: UTF-8, `/`-separated, no empty, `.` or `..` segment, no control character, at most 1024 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -63,6 +65,13 @@ impl FilePath {
         };
         let (stem, extension) = self.0.split_at(stem_end);
         format!("{stem} ({n}){extension}").parse()
+    }
+}
+
+impl From<UploadId> for FilePath {
+    /// The name of what nobody gave a name to.
+    fn from(id: UploadId) -> Self {
+        Self(id.to_string())
     }
 }
 

@@ -22,6 +22,9 @@ pub enum BodyError {
         /// Bytes allowed.
         limit: u64,
     },
+    /// What was to follow the body (a checksum in a trailer) did not come, or is not what it should be.
+    #[error("the trailer that was announced is missing or malformed")]
+    Trailer,
 }
 
 /// Why an operation was refused.

@@ -15,6 +15,8 @@ const GIB: u64 = 1 << 30;
 const LONGEST: u64 = 1 << 62;
 const MOMENT: Duration = Duration::from_millis(10);
 const HOUR: Duration = Duration::from_secs(3600);
+/// First segments of paths that other protocols have.
+const TAKEN: [&str; 6] = ["file", "healthz", "metrics", "readyz", "uploads", "v1"];
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Refuses a configuration that cannot be.
@@ -24,6 +26,7 @@ pub(super) fn check(config: &Config, origins: &Origins) -> Result<(), ConfigErro
     bounds.stores(config)?;
     bounds.uploads(&config.uploads)?;
     bounds.background(config)?;
+    bounds.protocols(config)?;
     bounds.log(config)?;
     config.allow_listening(config.server.listen)
 }
@@ -98,6 +101,24 @@ impl Bounds<'_> {
         self.period("sweep.grace", config.sweep.grace, Duration::ZERO..=YEAR)?;
         self.period("sweep.remember", config.sweep.remember, Duration::ZERO..=10 * YEAR)?;
         self.number("sweep.max_orphan_percent", config.sweep.max_orphan_percent, 0..=100)
+    }
+
+    fn protocols(&self, config: &Config) -> Result<(), ConfigError> {
+        let path = &config.protocols.tus_path;
+        let inside = path.strip_prefix('/').and_then(|path| path.strip_suffix('/')).unwrap_or_default();
+        let plain = |segment: &str| {
+            let letters = segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b));
+            letters && !matches!(segment, "" | "." | "..")
+        };
+        let first = inside.split('/').next().unwrap_or_default();
+        if !inside.split('/').all(plain) || TAKEN.contains(&first) {
+            let taken = TAKEN.join(", ");
+            let message = format!(
+                "`{path}` is not a path of plain segments between slashes, the first none of {taken}; such as /files/"
+            );
+            return Err(self.refused("protocols.tus_path", message));
+        }
+        Ok(())
     }
 
     fn log(&self, config: &Config) -> Result<(), ConfigError> {

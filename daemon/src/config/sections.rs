@@ -29,6 +29,8 @@ pub struct Server {
     /// The address under which clients reach the daemon, without a slash at its end.
     #[serde(with = "optional_text")]
     pub public_url: Option<String>,
+    /// Whether what a proxy says of the address that clients used is believed.
+    pub trust_forwarded: bool,
     /// Origins whose pages may call; `*` is every origin.
     pub cors_origins: Vec<String>,
     /// The most connections at once; more wait.
@@ -67,6 +69,7 @@ impl Default for Server {
             admin_socket: PathBuf::new(),
             admin_socket_mode: SocketMode(0o600),
             public_url: None,
+            trust_forwarded: false,
             cors_origins: Vec::new(),
             max_connections: 4096,
             header_timeout: Duration::from_secs(10),
@@ -326,11 +329,15 @@ pub enum AuthMode {
 pub struct Protocols {
     /// The tutorial's, under `/file/`.
     pub compat: bool,
+    /// tus 1.0.0.
+    pub tus: bool,
+    /// The path of tus's uploads, with a slash at both ends.
+    pub tus_path: String,
 }
 
 impl Default for Protocols {
     fn default() -> Self {
-        Self { compat: true }
+        Self { compat: true, tus: true, tus_path: "/files/".to_owned() }
     }
 }
 

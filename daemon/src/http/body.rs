@@ -13,7 +13,9 @@ use cairn_engine::refusal::BodyError;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, HeaderMap};
+use http_body_util::BodyExt as _;
 use serde_json::{Map, Value};
+use tokio::sync::oneshot;
 
 use super::digests;
 use super::door::Limits;
@@ -53,6 +55,34 @@ pub(crate) fn watched(
         }
     })
     .boxed()
+}
+
+/// [`watched`], and the fields of the trailer once the body is at its end, if it has one.
+pub(crate) fn watched_with_trailer(
+    body: Body,
+    idle: Duration,
+) -> (BoxStream<'static, Result<Bytes, BodyError>>, oneshot::Receiver<HeaderMap>) {
+    let (tell, told) = oneshot::channel();
+    let bytes = stream::unfold(Some((body, tell)), move |state| async move {
+        let (mut body, tell) = state?;
+        loop {
+            match tokio::time::timeout(idle, body.frame()).await {
+                Err(_) => return Some((Err(BodyError::Stalled), None)),
+                Ok(None) => return None,
+                Ok(Some(Err(_))) => return Some((Err(BodyError::Broken), None)),
+                Ok(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(bytes) if bytes.is_empty() => {}
+                    Ok(bytes) => return Some((Ok(bytes), Some((body, tell)))),
+                    Err(frame) => {
+                        // Nothing comes after a trailer. Who asked may be gone.
+                        let _ = frame.into_trailers().map(|fields| tell.send(fields));
+                        return None;
+                    }
+                },
+            }
+        }
+    });
+    (bytes.boxed(), told)
 }
 
 /// The next bytes that are not none.

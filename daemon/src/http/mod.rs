@@ -21,10 +21,11 @@ mod patience;
 pub(crate) mod problem;
 mod request_id;
 mod serve;
+mod tus;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{MethodRouter, get, post, put};
+use axum::routing::{MethodRouter, get, head, post, put};
 use http::StatusCode;
 
 pub(crate) use self::native::json::rfc3339;
@@ -35,11 +36,13 @@ use self::compat::{files as by_hash, uploads as parts};
 use self::door::Door;
 use self::native::{account, files, uploads};
 use self::problem::Problem;
+use self::tus::uploads as transfers;
 
 /// Every route, and around them every layer.
 ///
 /// A request passes the layers from the last one to the first: `measure` is outermost and counts whatever happens
-/// further in; then `last_door`, so that every refusal has an id and is a problem document; then CORS, so that a page
+/// further in; then `last_door`, so that every refusal has an id and is a problem document; then tus's courtesy, which puts fields on every answer
+/// under its path; then CORS, so that a page
 /// can read refusals too; then `front`, before anything looks at the head; then `linger`, which takes care of what a
 /// handler leaves of the body.
 fn routes(door: Door) -> Router {
@@ -72,6 +75,9 @@ fn routes(door: Door) -> Router {
             .route("/file/download", get(by_hash::download).post(by_hash::download))
             .route("/file/downloadurl", post(by_hash::downloadurl));
     }
+    if config.protocols.tus {
+        routes = routes.merge(tus_routes(&config.protocols.tus_path));
+    }
     routes = routes
         .fallback(no_route)
         .layer(from_fn_with_state(door.clone(), linger::linger))
@@ -79,10 +85,29 @@ fn routes(door: Door) -> Router {
     if let Some(cors) = cors::layer(&config.server.cors_origins) {
         routes = routes.layer(cors).layer(from_fn(cors::only_for_allowed));
     }
+    if config.protocols.tus {
+        routes = routes.layer(from_fn_with_state(door.clone(), tus::courtesy));
+    }
     routes
         .layer(from_fn(problem::last_door))
         .layer(from_fn_with_state(door.clone(), measure::measure))
         .with_state(door)
+}
+
+/// tus's uploads. Whoever does not say the version gets no further than `speak`.
+fn tus_routes(path: &str) -> Router<Door> {
+    let all = || post(transfers::create).options(transfers::options);
+    let one = head(transfers::head)
+        .patch(transfers::patch)
+        .delete(transfers::remove)
+        .get(transfers::get)
+        .post(transfers::overridden)
+        .options(transfers::options);
+    Router::new()
+        .route(path.trim_end_matches('/'), all())
+        .route(path, all())
+        .route(&format!("{path}{{*id}}"), one)
+        .layer(from_fn(tus::speak))
 }
 
 /// The methods of a file's path. The empty path is routed too, so that it is refused as a path.

@@ -14,6 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
+use hyper::ext::ReasonPhrase;
 use serde_json::{Map, Value, json};
 use tracing::Instrument;
 
@@ -65,6 +66,12 @@ impl Problem {
     /// A problem that its status says all about.
     pub(crate) fn plain(status: StatusCode) -> Self {
         Self::new(status, kind_of_status(status), status.canonical_reason().unwrap_or("Error"))
+    }
+
+    /// The same problem under another status, where a protocol has its own.
+    pub(crate) fn status(mut self, status: StatusCode) -> Self {
+        self.0.status = status;
+        self
     }
 
     /// The sentence with the facts. A 5xx does not tell it.
@@ -175,12 +182,16 @@ fn is_unspoken(response: &Response) -> bool {
         && text.is_none_or(|t| t.as_bytes().starts_with(b"text/plain"))
 }
 
-/// Fields that layers further in put on the answer stay on it (`Allow`, CORS).
+/// Fields that layers further in put on the answer stay on it (`Allow`, CORS), and so does the reason of a status that
+/// has none of its own.
 fn keep_fields(old: &Response, mut new: Response) -> Response {
     for (name, value) in old.headers() {
         if name != header::CONTENT_LENGTH && !new.headers().contains_key(name) {
             new.headers_mut().append(name, value.clone());
         }
+    }
+    if let Some(reason) = old.extensions().get::<ReasonPhrase>() {
+        new.extensions_mut().insert(reason.clone());
     }
     new
 }

@@ -35,6 +35,10 @@ impl Catalog for MeteredCatalog {
         self.call("origin", self.inner.origin(upload)).await
     }
 
+    async fn forget_origin(&self, upload: UploadId) -> Result<(), StoreError> {
+        self.call("forget_origin", self.inner.forget_origin(upload)).await
+    }
+
     async fn forget_origins(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.call("forget_origins", self.inner.forget_origins(before)).await
     }

@@ -223,6 +223,9 @@ pub trait Catalog: Send + Sync {
     /// Which file an upload became, as long as that is remembered.
     async fn origin(&self, upload: UploadId) -> Result<Option<Origin>, StoreError>;
 
+    /// Forgets which file one upload became. The file stays. Absent is fine.
+    async fn forget_origin(&self, upload: UploadId) -> Result<(), StoreError>;
+
     /// Forgets origins from before a moment; how many.
     async fn forget_origins(&self, before: Timestamp) -> Result<u64, StoreError>;
 

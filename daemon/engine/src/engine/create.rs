@@ -38,6 +38,18 @@ impl Engine {
         }
     }
 
+    /// Begins an upload, whatever content is there already.
+    ///
+    /// # Errors
+    /// What the client asked for is outside a limit, or a store failed.
+    pub async fn begin_upload(&self, owner: &Owner, new: NewUpload) -> Result<Upload, Refusal> {
+        let upload = self.planned(owner, new)?;
+        match self.begin(&upload).await? {
+            Some(known) => self.find_upload(&Caller::User(owner.clone()), known).await,
+            None => Ok(upload),
+        }
+    }
+
     /// Writes the manifest and stores the session; the upload that has the idempotency key already, if one has.
     pub(super) async fn begin(&self, upload: &Upload) -> Result<Option<UploadId>, Refusal> {
         let usage = self.ground.catalog.usage(&upload.owner).await?;
@@ -78,11 +90,13 @@ impl Engine {
             return Err(Refusal::Quota { asked: length, used: 0, quota });
         }
         let now = self.now();
-        let storage = policy.placed(owner, &new.path, new.length).cloned().unwrap_or_default();
+        let id = UploadId::make(self.ground.chance.as_ref());
+        let path = new.path.unwrap_or_else(|| FilePath::from(id));
+        let storage = policy.placed(owner, &path, new.length).cloned().unwrap_or_default();
         Ok(Upload {
-            id: UploadId::make(self.ground.chance.as_ref()),
+            id,
             owner: owner.clone(),
-            path: new.path,
+            path,
             length: new.length,
             digest: new.digest,
             chunk_size,
@@ -112,7 +126,7 @@ impl Engine {
     ) -> Result<Option<File>, Refusal> {
         let Some(blob) = self.instant_blob(owner, digest, length).await? else { return Ok(None) };
         let new = NewUpload {
-            path: path.clone(),
+            path: Some(path.clone()),
             length: Some(blob.length),
             digest: Some(digest.clone()),
             chunk_size: None,

@@ -111,7 +111,7 @@ impl Engine {
 
     async fn put_long(&self, owner: &Owner, file: WholeFile, incoming: Incoming) -> Result<Stored, Refusal> {
         let new = NewUpload {
-            path: file.path,
+            path: Some(file.path),
             length: incoming.length,
             digest: file.digest,
             chunk_size: None,

@@ -6,7 +6,7 @@
 //! | file | operations |
 //! |---|---|
 //! | `create` | begin an upload; instant upload |
-//! | `receive`, `flow` | chunks, appends and whole files on their way to storage |
+//! | `receive`, `append`, `flow` | chunks, appends and whole files on their way to storage |
 //! | `running` | which bodies are running, so that they can be stopped and never write the same bytes |
 //! | `prefix` | SHA-1 and SHA-256 along the contiguous prefix |
 //! | `complete` | from a set of extents to a blob and a file |
@@ -19,6 +19,7 @@
 //! | `moving` | blobs from one storage to another |
 //! | `sweep` | removing what nothing needs any more |
 
+mod append;
 mod blobs;
 mod complete;
 mod create;

@@ -1,13 +1,12 @@
-//! Chunks, appends and whole files: bytes go to storage, are verified, made durable, recorded, and only then
+//! Chunks: bytes go to storage, are verified, made durable, recorded, and only then
 //! acknowledged.
 
 use super::flow::{Inflow, Outcome, Stretch, Watchers};
 use super::rebuild::{ATTEMPTS, loses, must_be_there};
-use super::running::{Slot, Ticket};
+use super::running::Slot;
 use super::{ChunkReceived, Engine, Incoming};
 use crate::chunks;
 use crate::contracts::{Attempt, Place, Recording, View};
-use crate::coverage::Coverage;
 use crate::digest::body::BodyVerifier;
 use crate::extent::{Extent, Receipt};
 use crate::id::{ObjectKey, UploadId};
@@ -78,66 +77,6 @@ impl Engine {
         })
     }
 
-    /// Appends a body at an offset that must be the upload's; answers the new one. What arrives counts, even if the
-    /// body breaks off, unless a digest was announced with it.
-    ///
-    /// # Errors
-    /// The offset, the body or the upload's state refuses it, or a store failed.
-    pub async fn append(
-        &self,
-        owner: &Owner,
-        id: UploadId,
-        offset: u64,
-        incoming: Incoming,
-    ) -> Result<u64, Refusal> {
-        let session = self.session(&Caller::User(owner.clone()), id, View::Head).await?;
-        must_be_open(&session.upload)?;
-        self.running.stop_appends(id).await;
-        let ticket = self.running.enter(id, Slot::Append);
-        let Claimed { epoch, expected, upload, coverage } = self.claim_offset(id, offset, &ticket).await?;
-        must_be_open(&upload)?;
-        if offset != expected {
-            return Err(Refusal::Offset { expected, provided: offset });
-        }
-        let limit = upload.length.unwrap_or_else(|| self.policy().max_length);
-        let end = offset.saturating_add(incoming.length.unwrap_or(0));
-        if end > limit {
-            return Err(Refusal::TooLong { asked: end, limit });
-        }
-        let mut appending = Appending {
-            verifying: !incoming.digests.is_empty(),
-            watchers: Watchers {
-                verifier: Some(BodyVerifier::new(incoming.digests)),
-                live: self.live_digests(&upload, offset).await?,
-            },
-            engine: self,
-            inflow: Inflow::new(incoming.body, ticket.stop.clone()),
-            ticket: &ticket,
-            coverage,
-            epoch,
-            limit,
-            begun: offset,
-            at: offset,
-            counted: offset,
-            held: Vec::new(),
-            upload,
-        };
-        appending.run().await
-    }
-
-    /// Claims an upload for an append, and looks where that must begin.
-    async fn claim_offset(&self, id: UploadId, offset: u64, ticket: &Ticket) -> Result<Claimed, Refusal> {
-        let mut epoch = self.claim(id, ticket).await?;
-        for _ in 0..ATTEMPTS {
-            if let Some((expected, upload, coverage)) = self.offset_of(id).await? {
-                return Ok(Claimed { epoch, expected, upload, coverage });
-            }
-            must_be_there(self.mend(id).await?)?;
-            epoch = self.reclaim(id, ticket).await?.ok_or(Refusal::Superseded { offset })?;
-        }
-        Err(loses("claim"))
-    }
-
     /// Records the receipt of a chunk whose bytes are committed; the bytes received then. Objects that it replaces
     /// are removed after the answer.
     async fn record(&self, id: UploadId, receipt: &Receipt) -> Result<u64, Refusal> {
@@ -150,7 +89,7 @@ impl Engine {
         Err(loses("record"))
     }
 
-    async fn try_record(
+    pub(super) async fn try_record(
         &self,
         id: UploadId,
         receipt: &Receipt,
@@ -212,18 +151,8 @@ impl Engine {
     }
 }
 
-/// An upload that was claimed for an append.
-struct Claimed {
-    epoch: u64,
-    /// Where the append must begin.
-    expected: u64,
-    upload: Upload,
-    /// What is recorded from there on.
-    coverage: Coverage,
-}
-
 /// What became of a receipt.
-enum Recorded {
+pub(super) enum Recorded {
     /// Recorded; the bytes received now.
     Bytes(u64),
     /// The store does not know the upload, or not under this epoch.
@@ -289,160 +218,6 @@ fn verified(
 ) -> Result<Receipt, Refusal> {
     verifier.map_or(Ok(()), BodyVerifier::finish)?;
     Ok(stretch.receipt(attempt))
-}
-
-/// One append on its way: stretch after stretch, each committed and recorded before the next begins, so that a crash
-/// loses at most one. With a digest announced, all of them wait for its verdict.
-struct Appending<'a> {
-    engine: &'a Engine,
-    upload: Upload,
-    inflow: Inflow,
-    watchers: Watchers,
-    ticket: &'a Ticket,
-    coverage: Coverage,
-    epoch: u64,
-    /// Bytes that the upload may have.
-    limit: u64,
-    /// Where the append began.
-    begun: u64,
-    /// Where the next byte goes.
-    at: u64,
-    /// Up to where bytes are recorded.
-    counted: u64,
-    verifying: bool,
-    held: Vec<(Box<dyn Attempt>, Receipt)>,
-}
-
-impl Appending<'_> {
-    async fn run(&mut self) -> Result<u64, Refusal> {
-        let outcome = loop {
-            match self.pour_stretch().await {
-                Ok(Outcome::Full) if self.at < self.limit => {}
-                Ok(Outcome::Full) => break self.end_of_a_full_upload().await,
-                Ok(outcome) => break outcome,
-                Err(refusal) => {
-                    self.drop_held().await;
-                    return Err(refusal);
-                }
-            }
-        };
-        if let Err(refusal) = self.decide(&outcome).await {
-            self.drop_held().await;
-            return Err(refusal);
-        }
-        let live = self.watchers.live.take();
-        self.engine.advance_with(&self.upload, self.begun, live).await;
-        match outcome {
-            Outcome::Ended => Ok(self.counted),
-            Outcome::Full => Err(Refusal::TooLong { asked: self.limit.saturating_add(1), limit: self.limit }),
-            Outcome::Stopped => Err(Refusal::Superseded { offset: self.counted }),
-            Outcome::Broken(error) => Err(Refusal::Body { error, kept: self.counted - self.begun }),
-        }
-    }
-
-    /// The upload is full: fine, if the body is at its end too.
-    async fn end_of_a_full_upload(&mut self) -> Outcome {
-        match self.inflow.is_at_its_end().await {
-            Ok(true) => Outcome::Ended,
-            Ok(false) => Outcome::Full,
-            Err(outcome) => outcome,
-        }
-    }
-
-    async fn pour_stretch(&mut self) -> Result<Outcome, Refusal> {
-        let (free, room) = self.next_room();
-        let place = Place {
-            upload: self.upload.id,
-            offset: self.at,
-            max_length: room,
-            total: self.upload.length,
-            free: free && self.ticket.alone,
-            nonce: self.engine.nonce(),
-        };
-        if room == 0 {
-            return Ok(Outcome::Full);
-        }
-        let mut attempt = self.engine.ground.objects.find(&self.upload.storage)?.begin(&place).await?;
-        let mut stretch = Stretch::new(self.at);
-        let outcome = match self.inflow.pour(room, attempt.as_mut(), &mut stretch, &mut self.watchers).await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                attempt.discard().await;
-                return Err(error.into());
-            }
-        };
-        if stretch.length() == 0 {
-            attempt.discard().await;
-            return Ok(outcome);
-        }
-        self.at += stretch.length();
-        let receipt = stretch.receipt(attempt.as_ref());
-        self.held.push((attempt, receipt));
-        if !self.verifying {
-            self.count_held().await?;
-        }
-        Ok(outcome)
-    }
-
-    /// Whether the bytes from here on are recorded by nobody, and for how many that is the same.
-    fn next_room(&self) -> (bool, u64) {
-        let rest = self.limit - self.at;
-        let most = self.engine.policy().roll_bytes.max(1).min(rest);
-        match self.coverage.next_covered(self.at) {
-            None => (true, most),
-            Some(covered) if covered > self.at => (true, most.min(covered - self.at)),
-            Some(_) => (false, most),
-        }
-    }
-
-    /// What a digest's verdict waited for counts, or it does not: a body that was cut cannot be verified.
-    async fn decide(&mut self, outcome: &Outcome) -> Result<(), Refusal> {
-        if !self.verifying {
-            return Ok(());
-        }
-        match outcome {
-            Outcome::Ended => {
-                self.watchers.verifier.take().map_or(Ok(()), BodyVerifier::finish)?;
-                self.count_held().await
-            }
-            Outcome::Full | Outcome::Broken(_) | Outcome::Stopped => {
-                self.watchers.live = None;
-                self.drop_held().await;
-                Ok(())
-            }
-        }
-    }
-
-    async fn count_held(&mut self) -> Result<(), Refusal> {
-        for (attempt, receipt) in std::mem::take(&mut self.held) {
-            attempt.commit(&receipt).await?;
-            self.record(&receipt).await?;
-            self.counted = receipt.extent.end();
-        }
-        Ok(())
-    }
-
-    /// Records a stretch under the epoch of this append. If the store does not know that any more, and nobody has
-    /// claimed the upload since, it is claimed again.
-    async fn record(&mut self, receipt: &Receipt) -> Result<(), Refusal> {
-        let id = self.upload.id;
-        for _ in 0..ATTEMPTS {
-            match self.engine.try_record(id, receipt, Some(self.epoch)).await? {
-                Recorded::Bytes(_) => return Ok(()),
-                Recorded::Lost => {}
-            }
-            must_be_there(self.engine.mend(id).await?)?;
-            let superseded = Refusal::Superseded { offset: receipt.extent.offset };
-            self.epoch = self.engine.reclaim(id, self.ticket).await?.ok_or(superseded)?;
-        }
-        Err(loses("record"))
-    }
-
-    async fn drop_held(&mut self) {
-        for (attempt, _) in std::mem::take(&mut self.held) {
-            attempt.discard().await;
-        }
-    }
 }
 
 /// Refuses what comes to an upload that takes no more bytes.

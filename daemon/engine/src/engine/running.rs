@@ -2,6 +2,7 @@
 //! bytes of an upload's own file.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,15 @@ impl Slot {
             (Self::Append, _) | (_, Self::Append) => true,
         }
     }
+}
+
+/// What becomes of bytes that a stopped append has received and not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// They are recorded before it leaves.
+    Kept,
+    /// They are dropped: whoever stops it sends them again.
+    Dropped,
 }
 
 /// The bodies that are running in this process.
@@ -52,6 +62,7 @@ struct Body {
     epoch: Option<u64>,
     slot: Slot,
     stop: CancellationToken,
+    drops: Arc<AtomicBool>,
     ended: CancellationToken,
 }
 
@@ -64,6 +75,7 @@ pub(super) struct Ticket {
     pub(super) alone: bool,
     /// Cancelled when the body is to stop.
     pub(super) stop: CancellationToken,
+    drops: Arc<AtomicBool>,
 }
 
 impl Running {
@@ -71,14 +83,16 @@ impl Running {
     /// in the session, and whoever did not leave is seen here.
     pub(super) fn enter(self: &Arc<Self>, upload: UploadId, slot: Slot) -> Ticket {
         let stop = CancellationToken::new();
+        let drops = Arc::<AtomicBool>::default();
         let mut bodies = self.lock();
         let number = bodies.next;
         bodies.next = number.wrapping_add(1);
         let of = bodies.of.entry(upload).or_default();
         let alone = !of.bodies.iter().any(|body| body.slot.may_collide(slot));
         let ended = CancellationToken::new();
-        of.bodies.push(Body { number, epoch: None, slot, stop: stop.clone(), ended });
-        Ticket { running: Arc::clone(self), upload, number, alone, stop }
+        let body = Body { number, epoch: None, slot, stop: stop.clone(), drops: Arc::clone(&drops), ended };
+        of.bodies.push(body);
+        Ticket { running: Arc::clone(self), upload, number, alone, stop, drops }
     }
 
     /// Tells the bodies of an upload to stop and waits until they have left.
@@ -87,7 +101,12 @@ impl Running {
     }
 
     /// Tells the appends of an upload to stop and waits until they have left.
-    pub(super) async fn stop_appends(&self, upload: UploadId) {
+    pub(super) async fn stop_appends(&self, upload: UploadId, rest: Rest) {
+        if rest == Rest::Dropped {
+            let bodies = self.lock();
+            let of = bodies.of.get(&upload).map(|busy| busy.bodies.as_slice()).unwrap_or_default();
+            of.iter().for_each(|body| body.drops.store(true, Ordering::Release));
+        }
         self.stop_where(upload, |slot| slot == Slot::Append).await;
     }
 
@@ -124,6 +143,11 @@ impl Running {
 }
 
 impl Ticket {
+    /// Whether what was received and not recorded is not wanted, once the body is stopped.
+    pub(super) fn drops_its_rest(&self) -> bool {
+        self.drops.load(Ordering::Acquire)
+    }
+
     /// Notes that the upload was claimed for this body, the last one to claim it. `false` if another running body has
     /// it under this very epoch: the store has forgotten that claim, and this one does not count.
     pub(super) fn claim(&self, epoch: u64) -> bool {
@@ -229,7 +253,7 @@ mod tests {
         let id = UploadId::make(&CountingChance::default());
         let ticket = running.enter(id, Slot::Append);
         let stop = ticket.stop.clone();
-        let (_, ()) = tokio::join!(running.stop_appends(id), async {
+        let (_, ()) = tokio::join!(running.stop_appends(id, Rest::Kept), async {
             stop.cancelled().await;
             drop(ticket);
         });

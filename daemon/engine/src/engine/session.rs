@@ -14,6 +14,7 @@ use crate::coverage::Coverage;
 use crate::digest::RunningChecksum;
 use crate::digest::tree::TreeHasher;
 use crate::extent::Receipt;
+use crate::file::File;
 use crate::id::{ObjectKey, StorageName, UploadId};
 use crate::owner::Caller;
 use crate::refusal::Refusal;
@@ -196,6 +197,37 @@ impl Engine {
             }
         });
         Ok(())
+    }
+
+    /// Ends an upload for good as its owner sees it: one in progress is aborted; a finished one is forgotten, and the
+    /// file that it became stays.
+    ///
+    /// # Errors
+    /// [`Refusal::NoUpload`], or a store failed.
+    pub async fn dismiss(&self, caller: &Caller, id: UploadId) -> Result<(), Refusal> {
+        match self.abort(caller, id).await {
+            Err(Refusal::NotOpen { state: State::Complete }) => {}
+            other => return other,
+        }
+        let upload = self.session(caller, id, View::Head).await?.upload;
+        let _turn = self.completing.turn(id).await;
+        // The origin goes last: if this breaks off before, the upload is found by it and can be dismissed again.
+        self.forget_upload(id, &upload.storage).await?;
+        Ok(self.ground.catalog.forget_origin(id).await?)
+    }
+
+    /// The file that a finished upload became, as long as its owner keeps that content under any name.
+    ///
+    /// # Errors
+    /// [`Refusal::NoUpload`]; [`Refusal::NoFile`] while there is none, or no longer; or a store failed.
+    pub async fn file_of(&self, caller: &Caller, id: UploadId) -> Result<File, Refusal> {
+        let session = self.session(caller, id, View::Head).await?;
+        if session.upload.state != State::Complete {
+            return Err(Refusal::NoFile);
+        }
+        let origin = self.ground.catalog.origin(id).await?.ok_or(Refusal::NoFile)?;
+        let named = self.ground.catalog.file_of_blob(&origin.owner, &origin.file.blob).await?;
+        named.map(|_| origin.file).ok_or(Refusal::NoFile)
     }
 
     /// Settles an upload that took bytes as ended; the state that it has then. An upload that was published, but not

@@ -1,6 +1,7 @@
 //! What operations take and answer.
 
 use bytes::Bytes;
+use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 
 use crate::contracts::{IfExists, Precondition, Store, StoreError};
@@ -23,11 +24,42 @@ pub struct Incoming {
     pub digests: Vec<BodyDigest>,
 }
 
+/// Digests of a body that are known only when it is over.
+pub type LateDigests = BoxFuture<'static, Result<Vec<BodyDigest>, BodyError>>;
+
+/// An append, and everything that may be said with it.
+pub struct Append {
+    /// Where it begins: must be the upload's offset.
+    pub offset: u64,
+    /// Bytes of the whole upload, if that is declared only now.
+    pub length: Option<u64>,
+    /// The body.
+    pub incoming: Incoming,
+    /// Digests that follow the body, if some were announced. Asked for once the body is at its end.
+    pub late: Option<LateDigests>,
+}
+
+/// Where an upload stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// The head.
+    pub upload: Upload,
+    /// Where the next append goes.
+    pub offset: u64,
+}
+
+impl Progress {
+    /// Whether nothing is left to be sent.
+    pub fn is_whole(&self) -> bool {
+        self.upload.length == Some(self.offset)
+    }
+}
+
 /// What a client wants to upload.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewUpload {
-    /// What the file will be called.
-    pub path: FilePath,
+    /// What the file will be called; if nobody said, as the upload's id.
+    pub path: Option<FilePath>,
     /// Bytes of the whole, if known.
     pub length: Option<u64>,
     /// The digest, if known.

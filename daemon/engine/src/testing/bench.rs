@@ -142,7 +142,7 @@ pub fn with_digest(mut incoming: Incoming, digest: BodyDigest) -> Incoming {
 #[allow(clippy::expect_used, reason = "for tests only")]
 pub fn wish(path: &str, length: Option<u64>, chunk_size: Option<u64>) -> NewUpload {
     NewUpload {
-        path: path.parse().expect("a path"),
+        path: Some(path.parse().expect("a path")),
         length,
         digest: None,
         chunk_size,

@@ -337,6 +337,9 @@ pub async fn origins_are_remembered_until_they_are_forgotten(catalog: &dyn Catal
         left.push(catalog.origin(upload(n)).await.unwrap().is_some());
     }
     assert_eq!(left, [false, false, true, false]);
+    catalog.forget_origin(upload(3)).await.unwrap();
+    catalog.forget_origin(upload(3)).await.unwrap();
+    assert_eq!(catalog.origin(upload(3)).await.unwrap(), None);
     assert_eq!(all_files(catalog).await.len(), 4);
 }
 

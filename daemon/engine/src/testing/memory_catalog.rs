@@ -306,6 +306,11 @@ impl Catalog for MemoryCatalog {
         Ok(self.lock().origins.get(&upload).map(|(origin, _)| origin.clone()))
     }
 
+    async fn forget_origin(&self, upload: UploadId) -> Result<(), StoreError> {
+        self.lock().origins.remove(&upload);
+        Ok(())
+    }
+
     async fn forget_origins(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut tables = self.lock();
         let count = tables.origins.len();

@@ -25,7 +25,7 @@ pub(crate) async fn init(State(door): State<Door>, request: Request) -> Result<R
     let digest = parameters.filehash()?;
     let path = parameters.filename()?.map_or_else(|| unnamed(&hash_text(&digest)), Ok)?;
     let new = NewUpload {
-        path,
+        path: Some(path),
         length: Some(parameters.filesize()?),
         digest: Some(digest),
         chunk_size: parameters.length("chunksize")?,

@@ -5,8 +5,8 @@
 
 pub(crate) mod account;
 pub(crate) mod files;
-mod grammar;
+pub(crate) mod grammar;
 pub(crate) mod json;
-mod members;
+pub(crate) mod members;
 pub(crate) mod refusals;
 pub(crate) mod uploads;

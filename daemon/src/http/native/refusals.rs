@@ -57,6 +57,9 @@ fn kind(refusal: &Refusal) -> Problem {
         Refusal::Body { error: BodyError::TooLong { .. }, .. } => {
             (S::PAYLOAD_TOO_LARGE, "too_long", "The body is too long")
         }
+        Refusal::Body { error: BodyError::Trailer, .. } => {
+            (S::BAD_REQUEST, "bad_trailer", "Not the trailer that was announced")
+        }
         Refusal::Damaged => (S::GONE, "upload_damaged", "The upload ended: stored bytes are damaged"),
         Refusal::NoRoom(_) => (S::INSUFFICIENT_STORAGE, "no_room", "There is no room"),
         Refusal::Unavailable { .. } => (S::SERVICE_UNAVAILABLE, "unavailable", "A store does not answer now"),
@@ -162,7 +165,7 @@ fn with_limits(problem: Problem, refusal: &Refusal) -> Problem {
 
 fn with_body_facts(problem: Problem, error: &BodyError) -> Problem {
     match error {
-        BodyError::Broken | BodyError::Stalled => problem,
+        BodyError::Broken | BodyError::Stalled | BodyError::Trailer => problem,
         BodyError::TooLong { limit } => problem.fact("limit", *limit),
     }
 }

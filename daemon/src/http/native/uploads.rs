@@ -47,7 +47,7 @@ fn new_upload(members: &Members, headers: &HeaderMap) -> Result<NewUpload, Probl
         Problem::bad("bad_path", "Not a path").detail("\"path\" is missing: what the file will be called")
     })?;
     Ok(NewUpload {
-        path,
+        path: Some(path),
         length: members.length("length", "bad_length")?,
         digest: members.digest("digest")?,
         chunk_size: members.length("chunk_size", "bad_chunk_size")?,

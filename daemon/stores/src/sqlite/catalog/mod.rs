@@ -73,6 +73,11 @@ impl Catalog for SqliteCatalog {
         Ok(self.database.read("origin", recall).await?.map(|remembered| remembered.origin))
     }
 
+    async fn forget_origin(&self, upload: UploadId) -> Result<(), StoreError> {
+        let work = move |connection: &Connection| Ok(publish::forget_origin(connection, upload)?);
+        self.database.change("forget_origin", work).await
+    }
+
     async fn forget_origins(&self, before: Timestamp) -> Result<u64, StoreError> {
         let work = move |connection: &Connection| Ok(publish::forget_origins(connection, before)?);
         self.database.change("forget_origins", work).await

@@ -135,6 +135,12 @@ fn remember(
     Ok(())
 }
 
+/// Forgets which file an upload became.
+pub(super) fn forget_origin(connection: &Connection, upload: UploadId) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM origins WHERE upload = ?1")?.execute([Text(upload)])?;
+    Ok(())
+}
+
 /// Forgets what was published before a moment; how many.
 pub(super) fn forget_origins(connection: &Connection, before: Timestamp) -> rusqlite::Result<u64> {
     let forgotten = connection

@@ -1,0 +1,381 @@
+//! Appends: a body that goes on where the upload ends, in stretches; newer requests before older ones.
+//!
+//! An append at the offset that is recorded takes the upload over: a running one is stopped, and what it had not
+//! recorded is dropped, because it is sent again. One that begins further on relies on what the running one has
+//! received: that is recorded first. One that begins before the recorded end is refused, and stops nobody. So of any
+//! number of appends at one offset at once, exactly one is granted.
+
+use std::cmp::Ordering;
+
+use super::flow::{Inflow, Outcome, Stretch, Watchers};
+use super::rebuild::{ATTEMPTS, loses, must_be_there};
+use super::receive::{Recorded, must_be_open};
+use super::running::{Rest, Slot, Ticket};
+use super::{Append, Engine, Incoming, LateDigests, Progress};
+use crate::contracts::{Attempt, Place, Settlement, View};
+use crate::coverage::Coverage;
+use crate::digest::body::BodyVerifier;
+use crate::extent::Receipt;
+use crate::id::UploadId;
+use crate::owner::{Caller, Owner};
+use crate::refusal::Refusal;
+use crate::upload::{State, Upload};
+
+impl Engine {
+    /// Appends a body at an offset that must be the upload's; answers the new one. What arrives counts, even if the
+    /// body breaks off, unless a digest was announced with it.
+    ///
+    /// # Errors
+    /// The offset, the body or the upload's state refuses it, or a store failed.
+    pub async fn append(
+        &self,
+        owner: &Owner,
+        id: UploadId,
+        offset: u64,
+        incoming: Incoming,
+    ) -> Result<u64, Refusal> {
+        let append = Append { offset, length: None, incoming, late: None };
+        self.append_with(owner, id, append).await.map(|progress| progress.offset)
+    }
+
+    /// [`append`](Self::append) with everything that may be said with one. A length that is declared stays declared,
+    /// whatever becomes of the body after it.
+    ///
+    /// # Errors
+    /// As of [`append`](Self::append); [`Refusal::LengthConflict`] for another length than the known one, or one that
+    /// is passed already.
+    pub async fn append_with(
+        &self,
+        owner: &Owner,
+        id: UploadId,
+        append: Append,
+    ) -> Result<Progress, Refusal> {
+        let session = self.session(&Caller::User(owner.clone()), id, View::Head).await?;
+        must_be_open(&session.upload)?;
+        let offset = append.offset;
+        self.make_way(id, offset).await?;
+        let ticket = self.running.enter(id, Slot::Append);
+        let Claimed { epoch, expected, upload, coverage } = self.claim_offset(id, offset, &ticket).await?;
+        must_be_open(&upload)?;
+        if offset != expected {
+            return Err(Refusal::Offset { expected, provided: offset });
+        }
+        let limit = self.limit_of(&upload, &coverage, &append)?;
+        let upload = self.declare(upload, append.length).await?;
+        let incoming = append.incoming;
+        let mut appending = Appending {
+            verifying: append.late.is_some() || !incoming.digests.is_empty(),
+            watchers: Watchers {
+                verifier: Some(match append.late {
+                    Some(_) => BodyVerifier::undecided(incoming.digests),
+                    None => BodyVerifier::new(incoming.digests),
+                }),
+                live: self.live_digests(&upload, offset).await?,
+            },
+            late: append.late,
+            engine: self,
+            inflow: Inflow::new(incoming.body, ticket.stop.clone()),
+            ticket: &ticket,
+            coverage,
+            epoch,
+            limit,
+            begun: offset,
+            at: offset,
+            counted: offset,
+            held: Vec::new(),
+            upload,
+        };
+        let offset = appending.run().await?;
+        let mut upload = appending.upload;
+        if offset > append.offset {
+            upload.expires_at = self.now().after(self.policy().ttl);
+        }
+        Ok(Progress { upload, offset })
+    }
+
+    /// Where an upload stands: a running append is stopped, what it received counts, and the offset told is the one
+    /// that the next append will be granted.
+    ///
+    /// # Errors
+    /// [`Refusal::NoUpload`], also of an upload whose time ran out; or a store failed.
+    pub async fn progress(&self, caller: &Caller, id: UploadId) -> Result<Progress, Refusal> {
+        let known = self.session(caller, id, View::Head).await?.upload;
+        if known.state == State::Complete {
+            let offset = known.length.unwrap_or(known.received_bytes);
+            return Ok(Progress { upload: known, offset });
+        }
+        self.running.stop_appends(id, Rest::Kept).await;
+        let (offset, upload, _) = self.sound_offset(id).await?;
+        self.must_be_timely(&upload)?;
+        Ok(Progress { upload, offset })
+    }
+
+    /// The head of an upload, whatever is going on.
+    ///
+    /// # Errors
+    /// As of [`progress`](Self::progress).
+    pub async fn find_upload(&self, caller: &Caller, id: UploadId) -> Result<Upload, Refusal> {
+        let upload = self.session(caller, id, View::Head).await?.upload;
+        self.must_be_timely(&upload)?;
+        Ok(upload)
+    }
+
+    /// An upload whose time ran out is gone, even if no sweep has come by yet; not while a body of it is running.
+    fn must_be_timely(&self, upload: &Upload) -> Result<(), Refusal> {
+        let over = upload.state == State::Open && upload.expires_at <= self.now();
+        if over && !self.running.has(upload.id) {
+            return Err(Refusal::NoUpload);
+        }
+        Ok(())
+    }
+
+    /// Claims an upload for an append, and looks where that must begin.
+    async fn claim_offset(&self, id: UploadId, offset: u64, ticket: &Ticket) -> Result<Claimed, Refusal> {
+        let mut epoch = self.claim(id, ticket).await?;
+        for _ in 0..ATTEMPTS {
+            if let Some((expected, upload, coverage)) = self.offset_of(id).await? {
+                return Ok(Claimed { epoch, expected, upload, coverage });
+            }
+            must_be_there(self.mend(id).await?)?;
+            epoch = self.reclaim(id, ticket).await?.ok_or(Refusal::Superseded { offset })?;
+        }
+        Err(loses("claim"))
+    }
+
+    /// [`offset_of`](Self::offset_of) an upload whose record is made whole first, if need be.
+    async fn sound_offset(&self, id: UploadId) -> Result<(u64, Upload, Coverage), Refusal> {
+        for _ in 0..ATTEMPTS {
+            if let Some(found) = self.offset_of(id).await? {
+                return Ok(found);
+            }
+            must_be_there(self.mend(id).await?)?;
+        }
+        Err(loses("load"))
+    }
+
+    /// Stops an append that is running, if the new one will be granted where it begins.
+    async fn make_way(&self, id: UploadId, offset: u64) -> Result<(), Refusal> {
+        if !self.running.has(id) {
+            return Ok(());
+        }
+        let (recorded, _, _) = self.sound_offset(id).await?;
+        match offset.cmp(&recorded) {
+            Ordering::Less => return Err(Refusal::Offset { expected: recorded, provided: offset }),
+            Ordering::Equal => self.running.stop_appends(id, Rest::Dropped).await,
+            Ordering::Greater => self.running.stop_appends(id, Rest::Kept).await,
+        }
+        Ok(())
+    }
+
+    /// Bytes that the upload may have, if the append fits into them as far as can be told before it.
+    fn limit_of(&self, upload: &Upload, coverage: &Coverage, append: &Append) -> Result<u64, Refusal> {
+        let most = self.policy().max_length;
+        if let Some(declared) = append.length {
+            let there = upload.length.unwrap_or_else(|| coverage.end().max(append.offset));
+            let agrees = if upload.length.is_some() { declared == there } else { declared >= there };
+            if !agrees {
+                return Err(Refusal::LengthConflict { known: there, declared });
+            }
+            if declared > most && upload.length.is_none() {
+                return Err(Refusal::TooLong { asked: declared, limit: most });
+            }
+        }
+        let limit = upload.length.or(append.length).unwrap_or(most);
+        let end = append.offset.saturating_add(append.incoming.length.unwrap_or(0));
+        if end > limit {
+            return Err(Refusal::TooLong { asked: end, limit });
+        }
+        Ok(limit)
+    }
+
+    /// Settles the length, if it becomes known now.
+    async fn declare(&self, upload: Upload, length: Option<u64>) -> Result<Upload, Refusal> {
+        if length.is_none() || upload.length.is_some() {
+            return Ok(upload);
+        }
+        let change = Settlement { length, ..Settlement::to(State::Open) };
+        match self.settle(upload.id, &[State::Open], &change).await? {
+            Some(head) if head.changed => Ok(head.upload),
+            Some(head) => Err(Refusal::NotOpen { state: head.upload.state }),
+            None => Err(Refusal::NoUpload),
+        }
+    }
+}
+
+/// An upload that was claimed for an append.
+struct Claimed {
+    epoch: u64,
+    /// Where the append must begin.
+    expected: u64,
+    upload: Upload,
+    /// What is recorded from there on.
+    coverage: Coverage,
+}
+
+/// One append on its way: stretch after stretch, each committed and recorded before the next begins, so that a crash
+/// loses at most one. With a digest announced, all of them wait for its verdict.
+struct Appending<'a> {
+    engine: &'a Engine,
+    upload: Upload,
+    inflow: Inflow,
+    watchers: Watchers,
+    ticket: &'a Ticket,
+    coverage: Coverage,
+    epoch: u64,
+    /// Bytes that the upload may have.
+    limit: u64,
+    /// Where the append began.
+    begun: u64,
+    /// Where the next byte goes.
+    at: u64,
+    /// Up to where bytes are recorded.
+    counted: u64,
+    verifying: bool,
+    /// Digests that follow the body.
+    late: Option<LateDigests>,
+    held: Vec<(Box<dyn Attempt>, Receipt)>,
+}
+
+impl Appending<'_> {
+    async fn run(&mut self) -> Result<u64, Refusal> {
+        let outcome = loop {
+            match self.pour_stretch().await {
+                Ok(Outcome::Full) if self.at < self.limit => {}
+                Ok(Outcome::Full) => break self.end_of_a_full_upload().await,
+                Ok(outcome) => break outcome,
+                Err(refusal) => {
+                    self.drop_held().await;
+                    return Err(refusal);
+                }
+            }
+        };
+        if let Err(refusal) = self.decide(&outcome).await {
+            self.drop_held().await;
+            return Err(refusal);
+        }
+        let live = self.watchers.live.take();
+        self.engine.advance_with(&self.upload, self.begun, live).await;
+        match outcome {
+            Outcome::Ended => Ok(self.counted),
+            Outcome::Full => Err(Refusal::TooLong { asked: self.limit.saturating_add(1), limit: self.limit }),
+            Outcome::Stopped => Err(Refusal::Superseded { offset: self.counted }),
+            Outcome::Broken(error) => Err(Refusal::Body { error, kept: self.counted - self.begun }),
+        }
+    }
+
+    /// The upload is full: fine, if the body is at its end too.
+    async fn end_of_a_full_upload(&mut self) -> Outcome {
+        match self.inflow.is_at_its_end().await {
+            Ok(true) => Outcome::Ended,
+            Ok(false) => Outcome::Full,
+            Err(outcome) => outcome,
+        }
+    }
+
+    async fn pour_stretch(&mut self) -> Result<Outcome, Refusal> {
+        let (free, room) = self.next_room();
+        let place = Place {
+            upload: self.upload.id,
+            offset: self.at,
+            max_length: room,
+            total: self.upload.length,
+            free: free && self.ticket.alone,
+            nonce: self.engine.nonce(),
+        };
+        if room == 0 {
+            return Ok(Outcome::Full);
+        }
+        let mut attempt = self.engine.ground.objects.find(&self.upload.storage)?.begin(&place).await?;
+        let mut stretch = Stretch::new(self.at);
+        let outcome = match self.inflow.pour(room, attempt.as_mut(), &mut stretch, &mut self.watchers).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                attempt.discard().await;
+                return Err(error.into());
+            }
+        };
+        let dropped = outcome == Outcome::Stopped && self.ticket.drops_its_rest();
+        if dropped {
+            self.watchers.live = None;
+        }
+        if dropped || stretch.length() == 0 {
+            attempt.discard().await;
+            return Ok(outcome);
+        }
+        self.at += stretch.length();
+        let receipt = stretch.receipt(attempt.as_ref());
+        self.held.push((attempt, receipt));
+        if !self.verifying {
+            self.count_held().await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Whether the bytes from here on are recorded by nobody, and for how many that is the same.
+    fn next_room(&self) -> (bool, u64) {
+        let rest = self.limit - self.at;
+        let most = self.engine.policy().roll_bytes.max(1).min(rest);
+        match self.coverage.next_covered(self.at) {
+            None => (true, most),
+            Some(covered) if covered > self.at => (true, most.min(covered - self.at)),
+            Some(_) => (false, most),
+        }
+    }
+
+    /// What a digest's verdict waited for counts, or it does not: a body that was cut cannot be verified.
+    async fn decide(&mut self, outcome: &Outcome) -> Result<(), Refusal> {
+        if !self.verifying {
+            return Ok(());
+        }
+        match outcome {
+            Outcome::Ended => {
+                self.verify().await?;
+                self.count_held().await
+            }
+            Outcome::Full | Outcome::Broken(_) | Outcome::Stopped => {
+                self.watchers.live = None;
+                self.drop_held().await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn verify(&mut self) -> Result<(), Refusal> {
+        let Some(mut verifier) = self.watchers.verifier.take() else { return Ok(()) };
+        if let Some(late) = self.late.take() {
+            verifier.expect(late.await.map_err(|error| Refusal::Body { error, kept: 0 })?);
+        }
+        verifier.finish()
+    }
+
+    async fn count_held(&mut self) -> Result<(), Refusal> {
+        for (attempt, receipt) in std::mem::take(&mut self.held) {
+            attempt.commit(&receipt).await?;
+            self.record(&receipt).await?;
+            self.counted = receipt.extent.end();
+        }
+        Ok(())
+    }
+
+    /// Records a stretch under the epoch of this append. If the store does not know that any more, and nobody has
+    /// claimed the upload since, it is claimed again.
+    async fn record(&mut self, receipt: &Receipt) -> Result<(), Refusal> {
+        let id = self.upload.id;
+        for _ in 0..ATTEMPTS {
+            match self.engine.try_record(id, receipt, Some(self.epoch)).await? {
+                Recorded::Bytes(_) => return Ok(()),
+                Recorded::Lost => {}
+            }
+            must_be_there(self.engine.mend(id).await?)?;
+            let superseded = Refusal::Superseded { offset: receipt.extent.offset };
+            self.epoch = self.engine.reclaim(id, self.ticket).await?.ok_or(superseded)?;
+        }
+        Err(loses("record"))
+    }
+
+    async fn drop_held(&mut self) {
+        for (attempt, _) in std::mem::take(&mut self.held) {
+            attempt.discard().await;
+        }
+    }
+}

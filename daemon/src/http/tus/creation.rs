@@ -1,0 +1,68 @@
+//! What a `POST` asks for.
+
+use cairn_engine::engine::NewUpload;
+use http::header::HeaderMap;
+
+use super::fields::{UPLOAD_CONCAT, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH, bad, bytes, single};
+use super::metadata;
+use crate::http::problem::Problem;
+
+/// The upload that the head asks for.
+///
+/// # Errors
+/// 400 `bad_field`.
+pub(super) fn wish(headers: &HeaderMap) -> Result<NewUpload, Problem> {
+    if single(headers, &UPLOAD_CONCAT)?.is_some() {
+        return Err(bad(&UPLOAD_CONCAT, "concatenation is not offered"));
+    }
+    let metadata = metadata::of(headers)?;
+    Ok(NewUpload {
+        path: metadata.path(),
+        length: length(headers)?,
+        digest: None,
+        chunk_size: None,
+        content_type: metadata.content_type(),
+        metadata: metadata.kept(),
+        idempotency_key: None,
+    })
+}
+
+/// The length: told now, or to be told later; exactly one of both must be said.
+fn length(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    match (bytes(headers, &UPLOAD_LENGTH)?, single(headers, &UPLOAD_DEFER_LENGTH)?) {
+        (Some(length), None) => Ok(Some(length)),
+        (None, Some(b"1")) => Ok(None),
+        (_, Some(deferred)) if deferred != b"1" => Err(bad(&UPLOAD_DEFER_LENGTH, "it can only be 1")),
+        (None, None) => Err(bad(&UPLOAD_LENGTH, "it, or Upload-Defer-Length, is needed")),
+        (Some(_), Some(_)) => Err(bad(&UPLOAD_LENGTH, "it and Upload-Defer-Length exclude each other")),
+        (None, Some(_)) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn exactly_one_of_the_two_lengths_is_needed() {
+        let read = |fields: &[(HeaderName, &'static str)]| {
+            let headers: HeaderMap =
+                fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+            length(&headers).ok()
+        };
+        assert_eq!(read(&[(UPLOAD_LENGTH, "300")]), Some(Some(300)));
+        assert_eq!(read(&[(UPLOAD_DEFER_LENGTH, "1")]), Some(None));
+        for wrong in [
+            &[][..],
+            &[(UPLOAD_LENGTH, "300"), (UPLOAD_DEFER_LENGTH, "1")],
+            &[(UPLOAD_DEFER_LENGTH, "0")],
+            &[(UPLOAD_DEFER_LENGTH, "2")],
+            &[(UPLOAD_LENGTH, "")],
+            &[(UPLOAD_LENGTH, "-5")],
+        ] {
+            assert_eq!(read(wrong), None, "{wrong:?}");
+        }
+    }
+}
