@@ -19,6 +19,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// How often is looked whether it has.
 const LOOK: Duration = Duration::from_millis(2);
 
+/// The configuration of a sentinel, which must be a file.
+const SENTINEL_FILE: &str = "sentinel.conf";
+
 /// How often another port is tried, because somebody else took the one that was free.
 const TRIES: usize = 10;
 
@@ -57,6 +60,37 @@ impl RedisServer {
         panic!("no Redis came up; the last one said:\n{}", server.log());
     }
 
+    /// A sentinel that watches this server alone, under the name `mymaster`, and finds it down after half a second.
+    ///
+    /// # Panics
+    /// It does not come up.
+    pub fn start_sentinel(&self) -> Self {
+        let folder = tempfile::tempdir().expect("a directory");
+        let file = folder.path().join(SENTINEL_FILE);
+        let text = format!(
+            "sentinel monitor mymaster 127.0.0.1 {} 1\nsentinel down-after-milliseconds mymaster 500\n\
+             sentinel failover-timeout mymaster 5000\n",
+            self.port
+        );
+        std::fs::write(file, text).expect("a file");
+        let mut sentinel =
+            Self { folder, port: free_port(), options: vec!["--sentinel".to_owned()], child: None };
+        assert!(sentinel.try_start(), "no sentinel came up:\n{}", sentinel.log());
+        sentinel
+    }
+
+    /// Waits until what `command` prints has `text` in it.
+    ///
+    /// # Panics
+    /// It does not in time.
+    pub fn wait_until(&self, command: &[&str], text: &str) {
+        let begun = Instant::now();
+        while !self.ask(command).contains(text) {
+            assert!(begun.elapsed() < LIMIT, "{command:?} does not tell {text}: {}", self.ask(command));
+            std::thread::sleep(LOOK);
+        }
+    }
+
     /// Starts it on the same port and in the same directory again.
     ///
     /// # Panics
@@ -76,7 +110,9 @@ impl RedisServer {
 
     fn try_start(&mut self) -> bool {
         let log = File::options().create(true).append(true).open(self.log_path()).expect("a log file");
+        let file = self.folder.path().join(SENTINEL_FILE);
         let child = Command::new("redis-server")
+            .args(file.exists().then_some(file))
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
             .arg("--unixsocket")
             .arg(self.socket())
@@ -199,7 +235,7 @@ impl Drop for RedisServer {
 }
 
 /// A port that is free now.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     // A connection leaves the port in a state in which nobody else is given it for a while.

@@ -85,9 +85,9 @@ pub(super) struct Target {
 }
 
 enum Way {
-    Server(Client),
+    Server(Box<Client>),
     Sentinel(Box<Mutex<SentinelClient>>),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 impl Target {
@@ -102,6 +102,10 @@ impl Target {
             }
         };
         let Addresses { kind, nodes, tls } = addresses(&config.url)?;
+        if tls {
+            // Without a choice the library panics. It fails if there is one already, which is as good.
+            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        }
         let nodes = nodes.into_iter().map(|node| with_settings(node, config)).collect::<Vec<_>>();
         let way = match kind {
             Kind::Single => server(nodes, certificates),
@@ -215,10 +219,10 @@ fn with_settings(node: ConnectionInfo, config: &RedisConfig) -> ConnectionInfo {
 fn server(nodes: Vec<ConnectionInfo>, certificates: Option<TlsCertificates>) -> redis::RedisResult<Way> {
     let none = || redis::RedisError::from((redis::ErrorKind::InvalidClientConfig, "no server"));
     let node = nodes.into_iter().next().ok_or_else(none)?;
-    Ok(Way::Server(match certificates {
+    Ok(Way::Server(Box::new(match certificates {
         Some(certificates) => Client::build_with_tls(node, certificates)?,
         None => Client::open(node)?,
-    }))
+    })))
 }
 
 fn sentinel(
@@ -272,7 +276,7 @@ fn cluster(
     if let Some(certificates) = certificates {
         builder = builder.certs(certificates);
     }
-    Ok(Way::Cluster(builder.build()?))
+    Ok(Way::Cluster(Box::new(builder.build()?)))
 }
 
 /// How often the library sends a command of a cluster again: a slot may move twice while it is on its way. It may

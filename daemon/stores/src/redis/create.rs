@@ -87,10 +87,8 @@ impl Ground {
         for _ in 0..TRIES {
             // Counted before anything is looked at: whoever is admitted from here on changes the count.
             let seen = self.admitted(line, upload).await?;
-            let refused = match self.find_by_key(line, upload).await? {
-                Some(known) => Some(Creation::Exists(Box::new(known))),
-                None => None,
-            };
+            let known = self.find_by_key(line, upload).await?;
+            let refused = known.map(|known| Creation::Exists(Box::new(known)));
             let refused = match refused {
                 None if !written && self.is_there(line, upload.id).await? => return Err(taken()),
                 None => self.refusal(line, upload, admission).await?,

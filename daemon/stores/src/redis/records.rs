@@ -23,7 +23,7 @@ fn broken() -> Fault {
 
 /// A record as it was loaded, or where to look for it.
 enum Loaded {
-    Session(Session),
+    Session(Box<Session>),
     /// The chunk lies beyond where the numbers of the scripts are exact; the head tells where.
     Far(Box<Upload>),
 }
@@ -48,7 +48,7 @@ impl Ground {
     async fn try_load(&self, line: &Line, id: UploadId, view: &View) -> Result<Option<Session>, Fault> {
         match self.read(line, id, view).await? {
             None => Ok(None),
-            Some(Loaded::Session(session)) => Ok(Some(session)),
+            Some(Loaded::Session(session)) => Ok(Some(*session)),
             Some(Loaded::Far(upload)) => {
                 let view = match view {
                     View::Chunk(number) => chunk_range(&upload, *number).map_or(View::Head, View::Range),
@@ -56,7 +56,7 @@ impl Ground {
                 };
                 match self.read(line, id, &view).await? {
                     None => Ok(None),
-                    Some(Loaded::Session(session)) => Ok(Some(session)),
+                    Some(Loaded::Session(session)) => Ok(Some(*session)),
                     Some(Loaded::Far(_)) => Err(strange()),
                 }
             }
@@ -84,7 +84,7 @@ impl Ground {
             return Ok(Some(Loaded::Far(Box::new(upload))));
         }
         let receipts = words::receipts(parts(members))?;
-        Ok(Some(Loaded::Session(Session { upload, receipts, doubted: *doubted != Value::Int(0) })))
+        Ok(Some(Loaded::Session(Box::new(Session { upload, receipts, doubted: *doubted != Value::Int(0) }))))
     }
 
     async fn set_aside(&self, line: &Line, id: UploadId) -> Result<(), Fault> {
@@ -168,8 +168,7 @@ impl Ground {
     }
 
     pub(super) async fn vouch(&self, line: &Line, id: UploadId) -> Result<(), Fault> {
-        let keys = self.keys.of(id);
-        let call = self.scripts.vouch.call().key(&keys.record).key(&keys.extents).argument(&line.run);
+        let call = self.scripts.vouch.call().key(&self.keys.record(id));
         let vouched = call.argument(self.base()).argument(id.to_string()).on(&line.link).await?;
         if self.is_cluster
             && vouched == Value::Int(1)

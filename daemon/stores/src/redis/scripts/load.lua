@@ -13,11 +13,15 @@ if not head[1] then
 end
 if not (known and tonumber(count) and classes and tonumber(chunk_size)) then return {'corrupt'} end
 if not (string.match(classes, '^%x*$') and #classes % 2 == 0 and #classes <= 128) then return {'corrupt'} end
-local doubted = known ~= run_of(run)
+run = run_of(run)
+local doubted = known ~= run
 if mend(record, extents, count) then
   doubted, classes = true, ''
   head[4] = '0000000000000000'
 end
+
+-- Who is told everything may compare it with the objects: what they vouch for is this run, and no later one.
+if doubted and view == 'all' then redis.pcall('HSET', record, 'looked', run) end
 
 local members = {}
 if view == 'all' then

@@ -49,12 +49,12 @@ end
 if reached < finish then gaps[#gaps + 1] = {reached, finish} end
 for _, gap in ipairs(gaps) do received = add(received, subtract(gap[2], gap[1])) end
 
--- Everything is known; from here on it is written.
+-- Everything is known; from here on it is written. A Redis that is full refuses the first thing that adds, or nothing.
+sequence = tonumber(sequence) + 1
+redis.call('ZADD', extents, 0, class .. offset .. finish .. string.format('%013x', sequence) .. rest)
 for first = 1, #covered, 1000 do
   redis.call('ZREM', extents, unpack(covered, first, math.min(first + 999, #covered)))
 end
-sequence = tonumber(sequence) + 1
-redis.call('ZADD', extents, 0, class .. offset .. finish .. string.format('%013x', sequence) .. rest)
 
 local fields = {'received', received, 'expires', expires, 'count', tostring(tonumber(count) + 1 - #covered),
   'sequence', string.format('%.0f', sequence)}

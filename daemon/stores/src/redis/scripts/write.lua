@@ -47,8 +47,9 @@ if admission then
   if admission[3] ~= '' and add(staged, own['staged']) > admission[3] then return {'over', staged} end
 end
 
-redis.call('DEL', extents, prefix)
+-- A Redis that is full refuses the first thing that adds, or nothing.
 set_fields(record, fields)
+redis.call('DEL', extents, prefix)
 redis.call('HSET', record, 'run', doubted == '1' and '' or run_of(run))
 for member = 1, #members do redis.call('ZADD', extents, 0, members[member]) end
 let_go(expires, record, extents)
