@@ -414,7 +414,7 @@ pub async fn scan_gives_the_bytes_of_a_range_in_order(subject: Subject) {
         let taking = Arc::clone(&scanned);
         let taker = Box::new(move |part: &[u8]| taking.lock().unwrap().extend_from_slice(part));
         store.scan(&object, range.start as u64..range.end as u64, taker).await.unwrap();
-        let scanned = Arc::into_inner(scanned).expect("the taker is dropped").into_inner().unwrap();
+        let scanned = Arc::into_inner(scanned).unwrap().into_inner().unwrap();
         assert!(scanned == bytes[range.clone()], "other bytes were given of {range:?}");
     }
 }
@@ -453,9 +453,11 @@ pub async fn listing_names_what_is_there(subject: Subject) {
     ];
     let extents: Vec<_> = receipts.iter().map(|receipt| receipt.extent.clone()).collect();
     let merged = ObjectKey::merged(3);
-    store.merge(&extents[..1], &merged, extents[0].checksum).await.unwrap();
+    let merges = store.merge(&extents[..1], &merged, extents[0].checksum).await.unwrap().is_some();
     let listed = listing(store).await;
-    for object in [&extents[0].object, &extents[1].object, &merged] {
+    let mut written = vec![&extents[0].object, &extents[1].object];
+    written.extend(merges.then_some(&merged));
+    for object in written {
         let entry = listed.iter().find(|listed| listed.object == *object).unwrap();
         assert!(entry.length.is_none_or(|length| length == 800), "{entry:?}");
     }

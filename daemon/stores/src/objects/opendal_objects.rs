@@ -141,7 +141,7 @@ impl Ground {
     async fn writer(&self, operation: &'static str, object: &ObjectKey) -> Result<OpenObject, StoreError> {
         let writer = self.operator.writer(object.as_str()).await;
         let writer = writer.map_err(|error| from_opendal(operation, error))?;
-        Ok(OpenObject::new(writer, operation))
+        Ok(OpenObject::new(writer, operation, !self.takes_parts()))
     }
 
     /// Whether an object may be written in several calls.

@@ -52,7 +52,7 @@ async fn by_parts(
 ) -> Result<Merged, StoreError> {
     let parts = plan(extents, limits);
     let writer = ground.operator.writer_with(target.as_str()).concurrent(CONCURRENT).await;
-    let mut open = OpenObject::new(writer.map_err(|error| from_opendal("merge", error))?, "merge");
+    let mut open = OpenObject::new(writer.map_err(|error| from_opendal("merge", error))?, "merge", false);
     match parts::write(&ground.service, &parts, target, expected, &mut open).await {
         Ok(merged) => {
             ground.close(open, target).await?;

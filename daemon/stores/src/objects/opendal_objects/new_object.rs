@@ -33,12 +33,8 @@ pub(super) async fn write(ground: &Ground, target: &ObjectKey, bytes: ByteStream
         writer = writer.chunk(PART).concurrent(CONCURRENT);
     }
     let writer = writer.await.map_err(|error| from_opendal("write_new", error))?;
-    let mut open = OpenObject::new(writer, "write_new");
-    let poured = match ground.takes_parts() {
-        true => pour(bytes, &mut open).await,
-        false => pour_whole(bytes, &mut open).await,
-    };
-    if let Err(error) = poured {
+    let mut open = OpenObject::new(writer, "write_new", !ground.takes_parts());
+    if let Err(error) = pour(bytes, &mut open).await {
         open.abort().await;
         return Err(error);
     }
@@ -52,10 +48,4 @@ async fn pour(mut bytes: ByteStream, open: &mut OpenObject) -> Result<(), StoreE
         open.write(bytes.into()).await?;
     }
     Ok(())
-}
-
-/// A whole body in one call: the service would refuse a second one.
-async fn pour_whole(bytes: ByteStream, open: &mut OpenObject) -> Result<(), StoreError> {
-    let whole: Vec<_> = bytes.try_collect().await?;
-    open.write(whole.into_iter().collect::<Buffer>()).await
 }

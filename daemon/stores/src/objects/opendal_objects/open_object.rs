@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use cairn_engine::ObjectKey;
 use cairn_engine::contracts::{Failure, StoreError};
 use opendal::{Buffer, Writer};
@@ -9,15 +10,20 @@ use opendal::{Buffer, Writer};
 use crate::objects::failures::{from_opendal, told};
 
 /// An object that is being written. Dropped, it is aborted in the background.
+///
+/// A service that takes whole bodies only (WebDAV) is given all of it at once when it is closed: until then it is held
+/// here. Whoever writes bounds how much that is.
 pub(in crate::objects) struct OpenObject {
     writer: Option<Writer>,
+    held: Option<Vec<Bytes>>,
     operation: &'static str,
     written: u64,
 }
 
 impl OpenObject {
-    pub(super) fn new(writer: Writer, operation: &'static str) -> Self {
-        Self { writer: Some(writer), operation, written: 0 }
+    /// An object in the making; with `whole`, for a service that takes whole bodies only.
+    pub(super) fn new(writer: Writer, operation: &'static str, whole: bool) -> Self {
+        Self { writer: Some(writer), held: whole.then(Vec::new), operation, written: 0 }
     }
 
     /// What it is written for.
@@ -37,6 +43,11 @@ impl OpenObject {
             return Ok(());
         }
         let length = buffer.len() as u64;
+        if let Some(held) = &mut self.held {
+            held.extend(buffer);
+            self.written = self.written.saturating_add(length);
+            return Ok(());
+        }
         let outcome = writer.write(buffer).await;
         self.after(outcome, length).await
     }
@@ -68,8 +79,15 @@ impl OpenObject {
 
     /// Puts the object under its key.
     pub(super) async fn close(mut self) -> Result<(), StoreError> {
+        let held = self.held.take().filter(|held| !held.is_empty());
         let Some(writer) = &mut self.writer else { return Err(self.gone()) };
-        match writer.close().await {
+        let closed = async {
+            if let Some(held) = held {
+                writer.write(held).await?;
+            }
+            writer.close().await
+        };
+        match closed.await {
             Ok(_) => {
                 self.writer = None;
                 Ok(())
