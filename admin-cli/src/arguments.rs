@@ -116,6 +116,8 @@ pub(crate) enum UploadVerb {
         /// The upload
         id: String,
     },
+    /// Make the records of uploads whole that the session store lost, from what lies in the storage
+    Rebuild(RebuildWhich),
     /// Remove uploads, with the bytes that are there of them
     Purge {
         /// Which.
@@ -128,6 +130,18 @@ pub(crate) enum UploadVerb {
         #[arg(long)]
         yes: bool,
     },
+}
+
+/// Which uploads to rebuild.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct RebuildWhich {
+    /// The uploads
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// Every upload in progress
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 /// Which uploads to remove.
@@ -267,6 +281,8 @@ mod tests {
     fn long_work_names_blobs_or_takes_all_and_never_both() {
         use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument};
         assert_eq!(refused(&["blobs", "merge"]), MissingRequiredArgument);
+        assert_eq!(refused(&["uploads", "rebuild"]), MissingRequiredArgument);
+        assert_eq!(refused(&["uploads", "rebuild", "--all", "00"]), ArgumentConflict);
         assert_eq!(refused(&["blobs", "verify", "--all", "sha1:00"]), ArgumentConflict);
     }
 }

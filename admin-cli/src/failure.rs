@@ -27,12 +27,14 @@ pub(crate) enum Failure {
         detail: String,
     },
     /// The operator pressed Ctrl-C.
-    #[error("interrupted {}; running it again goes on", how_far(*done, *blobs))]
+    #[error("interrupted {}; running it again goes on", how_far(*done, *of, noun))]
     Interrupted {
-        /// Blobs that were done.
+        /// Items that were done.
         done: u64,
-        /// Blobs that there were.
-        blobs: u64,
+        /// Items that there were.
+        of: u64,
+        /// What one of them is.
+        noun: &'static str,
     },
     /// Nobody can be asked whether this may be removed.
     #[error("this would remove {what}, and nobody can be asked: say --yes to remove it")]
@@ -111,12 +113,8 @@ impl Failure {
     }
 }
 
-fn how_far(done: u64, blobs: u64) -> String {
-    if blobs == 0 {
-        "before it began".to_owned()
-    } else {
-        format!("after {done} of {}", count(blobs, "blob"))
-    }
+fn how_far(done: u64, of: u64, noun: &str) -> String {
+    if of == 0 { "before it began".to_owned() } else { format!("after {done} of {}", count(of, noun)) }
 }
 
 fn with_facts(problem: &Problem) -> String {
@@ -162,10 +160,10 @@ mod tests {
 
     #[test]
     fn an_interruption_tells_how_far_it_came() {
-        let told = |done, blobs| Failure::Interrupted { done, blobs }.sentence();
+        let told = |done, of| Failure::Interrupted { done, of, noun: "blob" }.sentence();
         assert_eq!(told(0, 0), "interrupted before it began; running it again goes on");
         assert_eq!(told(1, 2), "interrupted after 1 of 2 blobs; running it again goes on");
-        assert_eq!(Failure::Interrupted { done: 1, blobs: 2 }.code(), 130);
+        assert_eq!(Failure::Interrupted { done: 1, of: 2, noun: "upload" }.code(), 130);
     }
 
     #[test]

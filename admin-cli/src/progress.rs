@@ -1,4 +1,4 @@
-//! Long work: its events are collected, a bar on the terminal shows how far it is, Ctrl-C ends it between two blobs.
+//! Long work: its events are collected, a bar on the terminal shows how far it is, Ctrl-C ends it between two items.
 
 use std::time::Duration;
 
@@ -7,14 +7,20 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
+use crate::table::count;
 
 /// How often the bar's rate and time are brought up to date while one blob takes long.
 const TICK: Duration = Duration::from_millis(200);
 
+/// A bar that counts bytes.
+const BYTES: &str = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left, {msg}";
+/// A bar that counts items.
+const ITEMS: &str = "{bar:30} {msg}, {eta} left";
+
 /// What came of long work.
 #[derive(Debug)]
 pub(crate) struct Work<T> {
-    /// The blobs that were done.
+    /// What was done.
     pub(crate) items: Vec<T>,
     /// Why there are no more, if the work was cut short.
     pub(crate) cut_short: Option<Failure>,
@@ -23,13 +29,15 @@ pub(crate) struct Work<T> {
 /// Collects the events of one piece of long work.
 struct Collector<T> {
     bar: ProgressBar,
-    blobs: u64,
+    /// What an item is.
+    noun: &'static str,
+    of: u64,
     items: Vec<T>,
     ended: bool,
     stopped: Option<Failure>,
 }
 
-/// Asks for long work and waits for its end. `length` tells by how many bytes an item moves the bar.
+/// Asks for long work on blobs and waits for its end. `length` tells by how many bytes an item moves the bar.
 ///
 /// # Errors
 /// The daemon refused to begin, or is not reachable. What cuts the work short after it has begun is in the answer.
@@ -39,7 +47,28 @@ pub(crate) async fn follow<T: DeserializeOwned>(
     which: &Which,
     length: impl Fn(&T) -> u64,
 ) -> Result<Work<T>, Failure> {
-    let mut collector = Collector::new();
+    collect(Collector::new("blob", bar(BYTES)), client, path, which, length).await
+}
+
+/// Asks for long work on uploads, each of which moves the bar by one, and waits for its end.
+///
+/// # Errors
+/// As those of [`follow`].
+pub(crate) async fn follow_uploads<T: DeserializeOwned>(
+    client: &Client,
+    path: &str,
+    which: &Which,
+) -> Result<Work<T>, Failure> {
+    collect(Collector::new("upload", bar(ITEMS)), client, path, which, |_| 1).await
+}
+
+async fn collect<T: DeserializeOwned>(
+    mut collector: Collector<T>,
+    client: &Client,
+    path: &str,
+    which: &Which,
+    length: impl Fn(&T) -> u64,
+) -> Result<Work<T>, Failure> {
     let interrupted = {
         let events = client.events(path, which, |event| collector.take(event, &length));
         tokio::select! {
@@ -51,22 +80,22 @@ pub(crate) async fn follow<T: DeserializeOwned>(
 }
 
 impl<T> Collector<T> {
-    fn new() -> Self {
-        Self { bar: bar(), blobs: 0, items: Vec::new(), ended: false, stopped: None }
+    fn new(noun: &'static str, bar: ProgressBar) -> Self {
+        Self { bar, noun, of: 0, items: Vec::new(), ended: false, stopped: None }
     }
 
     /// Takes one event; whether more are awaited.
     fn take(&mut self, event: Event<T>, length: &impl Fn(&T) -> u64) -> bool {
         match event {
-            Event::Begin { blobs, length } => {
-                self.blobs = blobs;
-                self.bar.set_length(length);
+            Event::Begin { items, length } => {
+                self.of = items;
+                self.bar.set_length(if length == 0 { items } else { length });
                 self.bar.enable_steady_tick(TICK);
             }
             Event::Item(item) => {
                 self.bar.inc(length(&item));
                 self.items.push(item);
-                self.bar.set_message(format!("{} of {} blobs", self.items.len(), self.blobs));
+                self.bar.set_message(format!("{} of {}", self.items.len(), count(self.of, self.noun)));
             }
             Event::End => self.ended = true,
             Event::Stopped { detail } => self.stopped = Some(Failure::Stopped { detail }),
@@ -81,7 +110,7 @@ impl<T> Collector<T> {
         let cut_short = match interrupted {
             Err(error) if self.items.is_empty() => return Err(error.into()),
             Err(error) => Some(error.into()),
-            Ok(true) => Some(Failure::Interrupted { done, blobs: self.blobs }),
+            Ok(true) => Some(Failure::Interrupted { done, of: self.of, noun: self.noun }),
             Ok(false) if self.ended => None,
             Ok(false) => Some(self.stopped.unwrap_or_else(without_end)),
         };
@@ -94,9 +123,8 @@ fn without_end() -> Failure {
 }
 
 /// A bar on standard error; it stays hidden where that is no terminal.
-fn bar() -> ProgressBar {
+fn bar(template: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-    let template = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left, {msg}";
     // A template that is not understood leaves indicatif's own, which shows less.
     bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
@@ -107,7 +135,7 @@ mod tests {
     use super::*;
 
     fn events(events: Vec<Event<u64>>, interrupted: Result<bool, ClientError>) -> Result<Work<u64>, Failure> {
-        let mut collector = Collector::new();
+        let mut collector = Collector::new("blob", bar(BYTES));
         for event in events {
             if !collector.take(event, &|length| *length) {
                 break;
@@ -119,7 +147,7 @@ mod tests {
     #[test]
     fn work_that_ended_has_all_its_items() {
         let work = events(
-            vec![Event::Begin { blobs: 2, length: 7 }, Event::Item(3), Event::Item(4), Event::End],
+            vec![Event::Begin { items: 2, length: 7 }, Event::Item(3), Event::Item(4), Event::End],
             Ok(false),
         );
         let work = work.unwrap();
@@ -129,10 +157,10 @@ mod tests {
 
     #[test]
     fn work_that_was_cut_short_keeps_what_was_done_and_says_why() {
-        let begin = || vec![Event::Begin { blobs: 2, length: 7 }, Event::Item(3)];
+        let begin = || vec![Event::Begin { items: 2, length: 7 }, Event::Item(3)];
         let interrupted = events(begin(), Ok(true)).unwrap();
         assert_eq!(interrupted.items, [3]);
-        assert!(matches!(interrupted.cut_short, Some(Failure::Interrupted { done: 1, blobs: 2 })));
+        assert!(matches!(interrupted.cut_short, Some(Failure::Interrupted { done: 1, of: 2, noun: "blob" })));
 
         let mut stopping = begin();
         stopping.push(Event::Stopped { detail: "going down".to_owned() });

@@ -1,6 +1,7 @@
-//! `uploads`: list, show, complete; and, in a file of its own, purge.
+//! `uploads`: list, show, complete; and, in files of their own, purge and rebuild.
 
 mod purge;
+mod rebuild;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ pub(crate) async fn run(context: &Context, verb: UploadVerb) -> Result<ExitCode,
         }
         UploadVerb::Show { id } => show(context, &id).await,
         UploadVerb::Complete { id } => complete(context, &id).await,
+        UploadVerb::Rebuild(which) => rebuild::run(context, which).await,
         UploadVerb::Purge { which, dry_run, yes } => purge::run(context, which, dry_run, yes).await,
     }
 }

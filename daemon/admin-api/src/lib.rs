@@ -3,7 +3,7 @@
 //! HTTP and JSON over a unix socket, under `/admin/v1`; the socket's file mode is the access control. Lists are
 //! `{"items": […], "next_cursor"}`, single things objects, refusals problem documents (RFC 9457). Work that may take
 //! long answers with one JSON event per line as it goes on (`application/x-ndjson`); whoever hangs up interrupts it
-//! between two blobs, and asking again goes on.
+//! between two items, and asking again goes on.
 //!
 //! | request | answer |
 //! |---|---|
@@ -13,6 +13,7 @@
 //! | `GET /admin/v1/uploads/{id}` | [`UploadDetail`] |
 //! | `POST /admin/v1/uploads/{id}/complete` | [`Completed`] |
 //! | `POST /admin/v1/uploads/purge` [`Purge`] | [`Purged`] |
+//! | `POST /admin/v1/uploads/rebuild` [`Which`] | lines of [`Event`] of [`RebuiltUpload`] |
 //! | `GET /admin/v1/files?user=&prefix=&cursor=&limit=` | [`List`] of [`File`] |
 //! | `GET`, `DELETE /admin/v1/files/{owner}/{path}` | [`File`] |
 //! | `GET /admin/v1/blobs?min_extents=&cursor=&limit=` | [`List`] of [`Blob`] |

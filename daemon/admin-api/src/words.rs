@@ -1,5 +1,7 @@
 //! What goes over the socket. Moments are RFC 3339 in UTC, lengths and offsets bytes.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// A page of a listing.
@@ -219,7 +221,7 @@ pub struct Completed {
     pub merge: Merged,
 }
 
-/// Which blobs: those named by any digest of theirs, or all.
+/// Which blobs or uploads: those named (blobs by any digest of theirs), or all.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Which {
     /// These.
@@ -236,12 +238,12 @@ pub struct Which {
 pub enum Event<T> {
     /// The work begins.
     Begin {
-        /// Blobs to look at.
-        blobs: u64,
-        /// Their bytes.
+        /// Blobs or uploads to look at.
+        items: u64,
+        /// Their bytes; 0 where they are not counted.
         length: u64,
     },
-    /// One blob is done.
+    /// One is done.
     Item(T),
     /// All are done.
     End,
@@ -250,6 +252,21 @@ pub enum Event<T> {
         /// Why.
         detail: String,
     },
+}
+
+/// What became of the record of one upload that was to be made sure of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RebuiltUpload {
+    /// The upload.
+    pub upload_id: String,
+    /// `there`, `rebuilt` (it was gone), `vouched` (it was doubted, and is whole now), `finished` (it is a file),
+    /// `absent` (there is none, or it has ended), or `failed`.
+    pub outcome: String,
+    /// Extents that were found in the storage and not in the record.
+    pub extents: usize,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<String>,
 }
 
 /// What became of one blob's merge.
@@ -351,8 +368,8 @@ pub struct Status {
     pub free_bytes: Option<u64>,
 }
 
-/// Whether a store answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Whether a store answers, and how it is set up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreHealth {
     /// `sessions`, `catalog` or `objects`; `objects:cold` for the storage `cold`.
     pub store: String,
@@ -361,6 +378,15 @@ pub struct StoreHealth {
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub detail: Option<String>,
+    /// What it is, in a word: `sqlite`, `redis`, `fs`, …
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kind: Option<String>,
+    /// What else is worth telling of it, by name: a version, settings.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub facts: BTreeMap<String, String>,
+    /// What may be lost, or will not work, as it is set up; sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub warnings: Vec<String>,
 }
 
 /// How many uploads are in one state.

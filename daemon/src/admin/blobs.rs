@@ -1,32 +1,24 @@
 //! Blobs, as the operator sees, merges and verifies them.
 //!
-//! Merging and verifying go on for as long as somebody reads their lines. Whoever hangs up interrupts them between two
-//! blobs; what is done is done, and asking again goes on with the rest.
+//! Merging and verifying are long work, told line by line.
 
 use std::future::Future;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use bytes::Bytes;
 use cairn_admin_api as api;
 use cairn_engine::contracts::BlobFilter;
 use cairn_engine::{Blob, Refusal};
 use futures_util::stream;
-use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
-use tokio::sync::mpsc;
 
 use super::asking::{self, bad, run};
-use super::{walk, words};
+use super::{lines, walk, words};
 use crate::house::House;
 use crate::http::problem::Problem;
-
-/// Lines that wait for a slow reader.
-const LINES: usize = 16;
 
 pub(super) async fn list(
     State(house): State<Arc<House>>,
@@ -127,79 +119,8 @@ where
     T: Serialize + Send + 'static,
     F: Future<Output = Result<T, Refusal>> + Send + 'static,
 {
-    let (sender, receiver) = mpsc::channel::<Bytes>(LINES);
-    let of = Arc::clone(house);
-    house.supervisor.start(name, async move {
-        let begin = api::Event::<T>::Begin { blobs: tally.blobs, length: tally.length };
-        let Ok(()) = sender.send(line(&begin)).await else { return };
-        let last = match each(&of, chosen, &sender, one).await {
-            Ok(Ended::Hung) => return,
-            Ok(Ended::All) => api::Event::<T>::End,
-            Ok(Ended::Stopping) => api::Event::Stopped { detail: "the daemon is told to stop".to_owned() },
-            Err(refusal) => {
-                let error = &refusal as &dyn std::error::Error;
-                tracing::error!(work = name, error, "stopped half-way");
-                api::Event::Stopped { detail: refusal.to_string() }
-            }
-        };
-        // The last line: whoever does not read it any more does not need it.
-        let _ = sender.send(line(&last)).await;
-    });
-    answer(receiver)
-}
-
-/// Why there are no more lines.
-enum Ended {
-    /// Every blob is done.
-    All,
-    /// The daemon goes down.
-    Stopping,
-    /// Nobody reads them any more.
-    Hung,
-}
-
-/// Does one blob after the other, and looks between two whether it should go on.
-async fn each<T, F>(
-    house: &Arc<House>,
-    chosen: walk::Chosen,
-    sender: &mpsc::Sender<Bytes>,
-    one: impl Fn(Arc<House>, Blob) -> F,
-) -> Result<Ended, Refusal>
-where
-    T: Serialize,
-    F: Future<Output = Result<T, Refusal>>,
-{
-    let mut walk = walk::Walk::new(Arc::clone(&house.engine), chosen);
-    while let Some(blob) = walk.next().await? {
-        if sender.is_closed() {
-            return Ok(Ended::Hung);
-        }
-        if house.supervisor.stopping().is_cancelled() {
-            return Ok(Ended::Stopping);
-        }
-        let item = one(Arc::clone(house), blob).await?;
-        if sender.send(line(&api::Event::Item(item))).await.is_err() {
-            return Ok(Ended::Hung);
-        }
-    }
-    Ok(Ended::All)
-}
-
-fn line<T: Serialize>(event: &api::Event<T>) -> Bytes {
-    let mut text = serde_json::to_vec(event).unwrap_or_else(|error| {
-        // The words are plain structures, which always become JSON; the client takes an empty line for a broken answer.
-        tracing::error!(error = &error as &dyn std::error::Error, "a line cannot be written");
-        Vec::new()
-    });
-    text.push(b'\n');
-    text.into()
-}
-
-fn answer(receiver: mpsc::Receiver<Bytes>) -> Response {
-    let body = stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|line| (Ok::<_, std::convert::Infallible>(line), receiver))
-    });
-    let mut response = Response::new(Body::from_stream(body));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-    response
+    let walk = walk::Walk::new(Arc::clone(&house.engine), chosen);
+    let blobs =
+        stream::try_unfold(walk, |mut walk| async move { Ok(walk.next().await?.map(|blob| (blob, walk))) });
+    lines::answer(house, name, lines::Begin { items: tally.blobs, length: tally.length }, blobs, one)
 }

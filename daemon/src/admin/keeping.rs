@@ -18,10 +18,18 @@ use crate::http::rfc3339;
 /// What cannot be counted because a store does not answer is left out; that store's health says why.
 pub(super) async fn status(State(house): State<Arc<House>>) -> Json<api::Status> {
     let (engine, config) = (&house.engine, house.config());
-    let stores = engine.check().await.into_iter().map(|check| api::StoreHealth {
-        store: check.name(),
-        ok: check.answer.is_ok(),
-        detail: check.answer.err().map(|error| chain(&error)),
+    let stores = engine.check().await.into_iter().map(|check| {
+        let store = check.name();
+        let standing = check.standing.unwrap_or_default();
+        let facts = standing.facts.into_iter();
+        api::StoreHealth {
+            store,
+            ok: check.answer.is_ok(),
+            detail: check.answer.err().map(|error| chain(&error)),
+            kind: Some(standing.kind).filter(|kind| !kind.is_empty()),
+            facts: facts.map(|(name, value)| (name.to_owned(), value)).collect(),
+            warnings: standing.warnings,
+        }
     });
     let uploads = engine.count_uploads().await.unwrap_or_default();
     Json(api::Status {

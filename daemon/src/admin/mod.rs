@@ -7,6 +7,8 @@ mod asking;
 mod blobs;
 mod files;
 mod keeping;
+mod lines;
+mod rebuilding;
 #[cfg(test)]
 mod tests;
 mod uploads;
@@ -38,6 +40,7 @@ fn routes(house: Arc<House>) -> Router {
         .route("/admin/v1/sweep", post(keeping::sweep))
         .route("/admin/v1/uploads", get(uploads::list))
         .route("/admin/v1/uploads/purge", post(uploads::purge))
+        .route("/admin/v1/uploads/rebuild", post(rebuilding::rebuild))
         .route("/admin/v1/uploads/{id}", get(uploads::show))
         .route("/admin/v1/uploads/{id}/complete", post(uploads::complete))
         .route("/admin/v1/files", get(files::list))

@@ -120,7 +120,7 @@ async fn long_work_begins_does_every_blob_and_says_that_it_ended() {
     let (response, done) = work(&house).await;
     let mut lines = response.into_body().into_data_stream();
     let begin = event(&lines.next().await.unwrap().unwrap());
-    assert_eq!(begin, api::Event::Begin { blobs: BLOBS, length: BLOBS * LENGTH });
+    assert_eq!(begin, api::Event::Begin { items: BLOBS, length: BLOBS * LENGTH });
     let rest: Vec<_> = lines.map(|line| event(&line.unwrap())).collect().await;
     let (last, items) = rest.split_last().unwrap();
     assert_eq!(*last, api::Event::End);

@@ -6,11 +6,25 @@ use std::time::Duration;
 
 use super::layers::Origins;
 use super::values::bytes_text;
-use super::{Config, ConfigError, Origin, Server, Uploads};
+use super::{Config, ConfigError, Origin, Server, Sessions, Uploads};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
+/// Schemes of addresses that lead to Redis.
+const REDIS: [&str; 11] = [
+    "redis",
+    "rediss",
+    "valkey",
+    "valkeys",
+    "unix",
+    "redis+unix",
+    "valkey+unix",
+    "redis+sentinel",
+    "rediss+sentinel",
+    "redis+cluster",
+    "rediss+cluster",
+];
 /// What a signed 64-bit column can hold with room to add to it.
 const LONGEST: u64 = 1 << 62;
 const MOMENT: Duration = Duration::from_millis(10);
@@ -64,18 +78,28 @@ impl Bounds<'_> {
     }
 
     fn stores(&self, config: &Config) -> Result<(), ConfigError> {
-        // The address of a session store may hold a password, so only its scheme is told.
-        let scheme = config.sessions.url.split(':').next().unwrap_or_default();
-        if config.sessions.url != "sqlite" {
-            return Err(self.refused(
-                "sessions.url",
-                format!("there is no session store `{scheme}`; there is `sqlite`"),
-            ));
-        }
+        self.sessions(&config.sessions)?;
         if config.storage.scheme.is_empty() {
             return Err(self.refused("storage.scheme", "it is empty"));
         }
         Ok(())
+    }
+
+    fn sessions(&self, sessions: &Sessions) -> Result<(), ConfigError> {
+        // The address of a session store may hold a password, so only its scheme is told.
+        let url = sessions.url.reveal();
+        let scheme = url.split(':').next().unwrap_or_default();
+        if url != "sqlite" && !REDIS.contains(&scheme) {
+            let known = REDIS.join("://, ");
+            let message = format!("there is no session store `{scheme}`; there is sqlite, {known}://");
+            return Err(self.refused("sessions.url", message));
+        }
+        if sessions.prefix.contains(['{', '}']) {
+            return Err(self.refused("sessions.prefix", "braces would decide where a cluster keeps a key"));
+        }
+        self.period("sessions.timeout", sessions.timeout, MOMENT..=HOUR)?;
+        self.period("sessions.connect_timeout", sessions.connect_timeout, MOMENT..=HOUR)?;
+        self.number("sessions.connections", sessions.connections, 1..=64)
     }
 
     fn uploads(&self, uploads: &Uploads) -> Result<(), ConfigError> {

@@ -17,6 +17,9 @@ const PREFIX: &str = "CAIRN__";
 /// The one section whose keys are the storage service's, and therefore free.
 const FREE: &str = "storage.options";
 
+/// Secrets that have a key of their own; each may be given by the name of a file, as `…_file`.
+const SECRETS: [&str; 2] = ["sessions.password", "sessions.sentinel_password"];
+
 /// Where a configuration is read from. Reading it again sees a changed file.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -149,9 +152,9 @@ impl Setting {
 
     /// A secret that is told by the name of a file (`secret_access_key_file`) becomes what the file holds.
     fn without_file(mut self) -> Result<Self, ConfigError> {
-        let Some(name) =
-            self.key.strip_suffix("_file").filter(|name| self.section == FREE && is_secret(name))
-        else {
+        let free = |name: &&str| self.section == FREE && is_secret(name);
+        let own = |name: &&str| names_secret_file(&self.name()) && !name.is_empty();
+        let Some(name) = self.key.strip_suffix("_file").filter(|name| free(name) || own(name)) else {
             return Ok(self);
         };
         let Some(path) = self.value.as_str() else {
@@ -195,7 +198,7 @@ impl File<'_> {
         for (key, value) in table {
             let origin = self.place(key.span().start);
             let name = joined(section, key.get_ref());
-            if section != FREE && find(self.known, &name).is_none() {
+            if section != FREE && !names_secret_file(&name) && find(self.known, &name).is_none() {
                 return Err(unknown(self.known, name, origin));
             }
             match (find(self.known, &name), value.get_ref()) {
@@ -252,7 +255,7 @@ fn variable_setting(name: &str, value: &OsString, known: &Table) -> Result<Setti
         return Err(ConfigError::Value { place: origin, key, message });
     }
     let (section, last) = key.rsplit_once('.').unwrap_or(("", &key));
-    if default.is_none() && section != FREE {
+    if default.is_none() && section != FREE && !names_secret_file(&key) {
         return Err(unknown(known, key, origin));
     }
     let refused = |message: &str| ConfigError::Value {
@@ -272,6 +275,11 @@ fn variable_setting(name: &str, value: &OsString, known: &Table) -> Result<Setti
         _ => Value::String(text.to_owned()),
     };
     Ok(Setting { section: section.to_owned(), key: last.to_owned(), value, origin })
+}
+
+/// Whether a key tells a secret by the name of a file.
+fn names_secret_file(key: &str) -> bool {
+    key.strip_suffix("_file").is_some_and(|secret| SECRETS.contains(&secret))
 }
 
 fn joined(section: &str, key: &str) -> String {

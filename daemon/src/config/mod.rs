@@ -14,6 +14,7 @@ mod flags;
 mod layers;
 mod options;
 mod reload;
+mod secret;
 mod sections;
 mod values;
 
@@ -29,6 +30,7 @@ pub use flags::Flags;
 pub use layers::Sources;
 pub use options::Options;
 pub use reload::Reloaded;
+pub use secret::{Address, Secret};
 pub use sections::{
     Auth, AuthMode, Catalog, Durability, InstantRule, Log, LogFormat, Merge, MergeMode, PlacementWish,
     Protocols, Server, Sessions, SocketMode, Storage, Sweep, Uploads,

@@ -46,6 +46,11 @@ fn shown(name: &str, value: &str) -> String {
     if is_secret(name) {
         return HIDDEN.to_owned();
     }
+    without_user(value)
+}
+
+/// An address without what stands before the `@`; anything else as it is.
+pub(super) fn without_user(value: &str) -> String {
     match value.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
         Some((scheme, place)) => format!("{scheme}://{HIDDEN}@{place}"),
         None => value.to_owned(),

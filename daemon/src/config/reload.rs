@@ -39,6 +39,13 @@ fn different_keys(one: &Config, other: &Config) -> Vec<String> {
     if one.storage.options != other.storage.options {
         keys.push("storage.options".to_owned());
     }
+    let (ours, theirs) = (&one.sessions, &other.sessions);
+    let secrets = [
+        ("sessions.url", ours.url != theirs.url),
+        ("sessions.password", ours.password != theirs.password),
+        ("sessions.sentinel_password", ours.sentinel_password != theirs.sentinel_password),
+    ];
+    keys.extend(secrets.iter().filter(|(_, differs)| *differs).map(|(key, _)| (*key).to_owned()));
     let (Ok(one), Ok(other)) = (toml::Table::try_from(one), toml::Table::try_from(other)) else {
         return keys;
     };
@@ -51,5 +58,7 @@ fn different_keys(one: &Config, other: &Config) -> Vec<String> {
             values.iter().filter(|(key, value)| others.get(*key) != Some(value) && *key != "options");
         keys.extend(differing.map(|(key, _)| format!("{section}.{key}")));
     }
+    keys.sort_unstable();
+    keys.dedup();
     keys
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use cairn_engine::policy::Instant;
 use cairn_engine::{Algorithm, Policy};
+use cairn_stores::RedisConfig;
 use serde::{Deserialize, Serialize};
 
 use super::options::Options;
+use super::secret::{Address, Secret};
 use super::values::{algorithms, byte_count, optional_bytes, optional_text, period, socket_mode};
 
 const KIB: u64 = 1 << 10;
@@ -87,13 +89,64 @@ impl Default for Server {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sessions {
-    /// `sqlite`: embedded, in the data directory.
-    pub url: String,
+    /// `sqlite`: embedded, in the data directory; else the address of Redis.
+    pub url: Address,
+    /// The user's name at Redis, instead of the one in the address.
+    #[serde(with = "optional_text")]
+    pub username: Option<String>,
+    /// The password, instead of the one in the address.
+    pub password: Secret,
+    /// The password of the sentinels.
+    pub sentinel_password: Secret,
+    /// What every key begins with.
+    pub prefix: String,
+    /// How long Redis may take to answer.
+    #[serde(with = "period")]
+    pub timeout: Duration,
+    /// How long a connection to Redis may take to be made.
+    #[serde(with = "period")]
+    pub connect_timeout: Duration,
+    /// Connections that all requests share.
+    pub connections: usize,
+    /// Certificate authorities that are believed instead of the usual ones; empty for those.
+    pub tls_ca: PathBuf,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { url: "sqlite".to_owned() }
+        let redis = RedisConfig::default();
+        Self {
+            url: Address::new("sqlite"),
+            username: None,
+            password: Secret::default(),
+            sentinel_password: Secret::default(),
+            prefix: redis.prefix,
+            timeout: redis.timeout,
+            connect_timeout: redis.connect_timeout,
+            connections: redis.connections,
+            tls_ca: PathBuf::new(),
+        }
+    }
+}
+
+impl Sessions {
+    /// How Redis is reached, unless sessions are embedded.
+    pub fn redis(&self) -> Option<RedisConfig> {
+        if self.url.reveal() == "sqlite" {
+            return None;
+        }
+        Some(RedisConfig {
+            url: self.url.reveal().to_owned(),
+            username: self.username.clone(),
+            password: self.password.reveal().map(str::to_owned),
+            sentinel_password: self.sentinel_password.reveal().map(str::to_owned),
+            prefix: self.prefix.clone(),
+            timeout: self.timeout,
+            connect_timeout: self.connect_timeout,
+            connections: self.connections,
+            tls_ca: Some(self.tls_ca.clone()).filter(|path| !path.as_os_str().is_empty()),
+            ..RedisConfig::default()
+        })
     }
 }
 

@@ -208,8 +208,65 @@ fn values_out_of_bounds_are_refused_with_the_bounds() {
 
 #[test]
 fn the_password_of_a_session_store_is_not_told() {
-    let said = refusal("[sessions]\nurl = \"redis://user:hunter2@host\"\n");
-    assert_eq!(said, "cairn.toml:2:1: sessions.url: there is no session store `redis`; there is `sqlite`");
+    let said = refusal("[sessions]\nurl = \"mysql://user:hunter2@host\"\n");
+    let known = "there is no session store `mysql`; there is sqlite, redis://, rediss://, valkey://";
+    assert!(said.starts_with(&format!("cairn.toml:2:1: sessions.url: {known}")), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+    let file = "[sessions]\nurl = \"redis://ann:hunter2@host/1\"\nsentinel_password = \"hunter2\"\n";
+    let config = read(file, &[("CAIRN__SESSIONS__PASSWORD", "hunter2")], &[]).0.unwrap();
+    for print in [config.print().unwrap(), format!("{config:?}"), format!("{config:#?}")] {
+        assert!(!print.contains("hunter2"), "{print}");
+        assert!(print.contains("redis://(hidden)@host/1"), "{print}");
+    }
+    let redis = config.sessions.redis().unwrap();
+    assert_eq!(redis.url, "redis://ann:hunter2@host/1");
+    assert_eq!((redis.password, redis.sentinel_password), (Some("hunter2".into()), Some("hunter2".into())));
+    let socket = read("[sessions]\nurl = \"unix:///r.sock?db=2&pass=hunter2\"\n", &[], &[]).0.unwrap();
+    assert!(socket.print().unwrap().contains("unix:///r.sock?(hidden)"));
+}
+
+#[test]
+fn every_address_that_leads_to_redis_is_taken() {
+    let urls = [
+        "redis://h",
+        "rediss://h:1/2",
+        "valkey://h",
+        "unix:///s",
+        "redis+sentinel://a,b/n",
+        "redis+cluster://a",
+    ];
+    for url in urls {
+        let config = read(&format!("[sessions]\nurl = {url:?}\n"), &[], &[]).0.unwrap();
+        assert_eq!(config.sessions.redis().map(|redis| redis.url).as_deref(), Some(url));
+    }
+    assert_eq!(Config::default().sessions.redis(), None);
+    let cases = [
+        ("prefix = \"{a}\"", "sessions.prefix: braces would decide where a cluster keeps a key"),
+        ("connections = 0", "sessions.connections: 0 is not within 1 to 64"),
+        ("timeout = \"1ms\"", "sessions.timeout: 1ms is not within 10ms to 1h"),
+        ("connect_timeout = \"2h\"", "sessions.connect_timeout: 2h is not within 10ms to 1h"),
+    ];
+    for (line, expected) in cases {
+        assert_eq!(refusal(&format!("[sessions]\n{line}\n")), format!("cairn.toml:2:1: {expected}"));
+    }
+}
+
+#[test]
+fn the_password_of_a_session_store_comes_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("password");
+    std::fs::write(&path, "hunter2\n").unwrap();
+    let path = path.to_str().unwrap();
+    let file = format!("[sessions]\nurl = \"redis://host\"\npassword_file = {path:?}\n");
+    let by_file = read(&file, &[], &[]).0.unwrap();
+    assert_eq!(by_file.sessions.redis().unwrap().password.as_deref(), Some("hunter2"));
+    let variables = [("CAIRN__SESSIONS__SENTINEL_PASSWORD_FILE", path)];
+    let by_variable = read("[sessions]\nurl = \"redis://host\"\n", &variables, &[]).0.unwrap();
+    assert_eq!(by_variable.sessions.redis().unwrap().sentinel_password.as_deref(), Some("hunter2"));
+    assert_eq!(
+        refusal("[sessions]\nurl_file = \"x\"\n"),
+        "cairn.toml:2:1: there is no key `sessions.url_file`; is `sessions.url` meant?"
+    );
 }
 
 #[test]
@@ -297,4 +354,9 @@ fn a_changed_secret_is_noticed_and_not_told() {
         read(&format!("[storage.options]\nsecret_access_key = \"{secret}\"\n"), &[], &[]).0.unwrap()
     };
     assert_eq!(with("a").reloaded(&with("b")).kept, ["storage.options"]);
+    let with = |line: &str| read(&format!("[sessions]\n{line}\n"), &[], &[]).0.unwrap();
+    let kept = with("url = \"redis://:a@h\"").reloaded(&with("url = \"redis://:b@h\"")).kept;
+    assert_eq!(kept, ["sessions.url"]);
+    let kept = with("password = \"a\"").reloaded(&with("password = \"b\"")).kept;
+    assert_eq!(kept, ["sessions.password"]);
 }

@@ -1,4 +1,5 @@
-//! The three stores with every call timed and every failure counted. They change nothing of what they wrap.
+//! The three stores with every call timed and every failure counted. They change nothing of what they wrap; the
+//! sessions can be closed off as a whole.
 
 mod catalog;
 mod objects;
@@ -11,10 +12,11 @@ use std::time::Instant;
 use cairn_engine::contracts::{Catalog, ObjectStore, SessionStore, Store, StoreError};
 
 use crate::metrics::Metrics;
+pub use sessions::Gate;
 
-/// The session store, timed.
-pub fn sessions(metrics: &Arc<Metrics>, inner: Arc<dyn SessionStore>) -> Arc<dyn SessionStore> {
-    Arc::new(sessions::MeteredSessions { metrics: Arc::clone(metrics), inner })
+/// The session store, timed, behind a gate.
+pub fn sessions(metrics: &Arc<Metrics>, inner: Arc<dyn SessionStore>, gate: Gate) -> Arc<dyn SessionStore> {
+    Arc::new(sessions::MeteredSessions { metrics: Arc::clone(metrics), inner, gate })
 }
 
 /// The catalog, timed.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use cairn_engine::contracts::*;
@@ -13,6 +14,31 @@ use crate::metrics::Metrics;
 pub(super) struct MeteredSessions {
     pub(super) metrics: Arc<Metrics>,
     pub(super) inner: Arc<dyn SessionStore>,
+    pub(super) gate: Gate,
+}
+
+/// While it is closed, every call is told that the store does not answer: what it holds is not to be believed yet.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<AtomicBool>);
+
+impl Gate {
+    /// Nobody gets through from now on.
+    pub fn close(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Everybody gets through from now on.
+    pub fn open(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+
+    fn pass(&self, operation: &'static str) -> Result<(), StoreError> {
+        if !self.0.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let cause = "open uploads are to be looked at first, after the machine was started again";
+        Err(StoreError::new(Store::Sessions, operation, Failure::Unavailable, cause))
+    }
 }
 
 impl MeteredSessions {
@@ -21,6 +47,7 @@ impl MeteredSessions {
         operation: &'static str,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
+        self.gate.pass(operation)?;
         timed(&self.metrics, Store::Sessions, operation, call).await
     }
 }

@@ -5,10 +5,17 @@ mod timed_sessions {
 
     use cairn_engine::testing::memory_sessions::MemorySessions;
 
-    use crate::metered::sessions::MeteredSessions;
+    use crate::metered::sessions::{Gate, MeteredSessions};
 
     async fn timed() -> (MeteredSessions, ()) {
-        (MeteredSessions { metrics: Arc::default(), inner: Arc::new(MemorySessions::default()) }, ())
+        (
+            MeteredSessions {
+                metrics: Arc::default(),
+                inner: Arc::new(MemorySessions::default()),
+                gate: Gate::default(),
+            },
+            (),
+        )
     }
 
     cairn_engine::session_suite!(timed);
@@ -72,7 +79,7 @@ mod counting {
         let metrics = Arc::new(Metrics::default());
         let faults = Faults::new(FaultPlan::NONE);
         let engine = bench.engine_over(
-            metered::sessions(&metrics, faults.sessions(bench.sessions.clone())),
+            metered::sessions(&metrics, faults.sessions(bench.sessions.clone()), metered::Gate::default()),
             metered::catalog(&metrics, bench.catalog.clone()),
             metered::objects(&metrics, bench.objects.clone()),
             Policy::default(),

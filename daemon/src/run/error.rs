@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cairn_engine::Refusal;
-use cairn_stores::{OpenError, objects};
+use cairn_engine::contracts::StoreError;
+use cairn_stores::{OpenError, RedisConfigError, objects};
 
 use crate::config::ConfigError;
 use crate::data_dir::DataDirError;
@@ -65,6 +66,18 @@ pub enum StartError {
         #[source]
         source: Box<OpenError>,
     },
+    /// Redis cannot be spoken to as it is configured.
+    #[error("the session store cannot be used")]
+    Redis(#[source] Box<RedisConfigError>),
+    /// Redis does not answer, which is wrong only where the configuration is checked.
+    #[error("the session store {place} does not answer")]
+    Absent {
+        /// Where it should be; without a password.
+        place: String,
+        /// Why not.
+        #[source]
+        source: Box<StoreError>,
+    },
     /// The storage cannot be opened.
     #[error("the storage cannot be opened")]
     Objects(#[source] Box<objects::OpenError>),
@@ -110,7 +123,7 @@ impl StartError {
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) => Exit::Config,
+            Self::Config(_) | Self::Redis(_) => Exit::Config,
             Self::Objects(source) => match **source {
                 objects::OpenError::Directory { .. } => Exit::Failed,
                 _ => Exit::Config,

@@ -5,45 +5,50 @@ use std::sync::Arc;
 use cairn_engine::contracts::{Catalog, ObjectStore, Placement, SessionStore};
 use cairn_engine::engine::Ground;
 use cairn_engine::{Chance, Clock, Storages};
+use cairn_stores::SqliteCatalog;
 use cairn_stores::objects::{self, ObjectsConfig};
-use cairn_stores::sqlite::Relaxed;
-use cairn_stores::{SqliteCatalog, SqliteSessions};
 
-use super::StartError;
+use super::{StartError, sessions};
 use crate::config::{Config, Durability, PlacementWish};
-use crate::metered;
+use crate::metered::{self, Gate};
 use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
 use crate::system::{SystemChance, SystemClock};
+
+/// What was opened.
+pub(super) struct Opened {
+    /// What requests stand on.
+    pub(super) ground: Ground,
+    /// The session store, past the gate.
+    pub(super) sessions: Arc<dyn SessionStore>,
+    /// Between requests and the session store; open.
+    pub(super) gate: Gate,
+}
 
 /// Opens every store. Blocks.
 pub(super) fn open(
     config: &Config,
     supervisor: &Supervisor,
     metrics: &Arc<Metrics>,
-) -> Result<Ground, StartError> {
+) -> Result<Opened, StartError> {
     let chance = SystemChance::new().map_err(StartError::Chance)?;
     let now = SystemClock.now();
     let catalog = SqliteCatalog::open(&config.catalog_path(), now, chance.bits())
         .map_err(|source| StartError::Database { store: "catalog", source: Box::new(source) })?;
     let catalog: Arc<dyn Catalog> = Arc::new(catalog);
-    let sessions = SqliteSessions::open(&config.sessions_path())
-        .map_err(|source| StartError::Database { store: "session store", source: Box::new(source) })?
-        .relaxed(match config.uploads.durability {
-            Durability::Chunk => Relaxed::Nothing,
-            Durability::Complete => Relaxed::Chunks,
-        });
-    let sessions: Arc<dyn SessionStore> = Arc::new(sessions);
+    let sessions = sessions::open(config)?;
+    let gate = Gate::default();
     let objects: Arc<dyn ObjectStore> =
         objects::open(&objects_config(config)).map_err(|source| StartError::Objects(Box::new(source)))?;
-    Ok(Ground {
-        sessions: metered::sessions(metrics, sessions),
+    let ground = Ground {
+        sessions: metered::sessions(metrics, Arc::clone(&sessions), gate.clone()),
         catalog: metered::catalog(metrics, catalog),
         objects: Storages::one(metered::objects(metrics, objects)),
         clock: Arc::new(SystemClock),
         chance: Arc::new(chance),
         errands: Arc::new(supervisor.clone()),
-    })
+    };
+    Ok(Opened { ground, sessions, gate })
 }
 
 fn objects_config(config: &Config) -> ObjectsConfig {

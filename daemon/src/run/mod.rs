@@ -2,7 +2,8 @@
 //!
 //! It starts in this order, and stops at the first thing that is wrong, having changed nothing after it:
 //! configuration; log; data directory and its lock; catalog, sessions, objects (each refuses a newer schema, or a
-//! place that it cannot write); the engine; after a reboot, a look at what may have been lost; listeners; the admin
+//! place that it cannot write); the engine; after a reboot, a look at what may have been lost, or that look as soon as a
+//! session store that is away is back, and nothing of uploads before; listeners; the admin
 //! socket; readiness told; sweeper and merger.
 //!
 //! Told to stop, it accepts nobody any more and waits for the running requests, at most `server.shutdown_timeout`; then
@@ -12,6 +13,8 @@ mod check;
 mod error;
 mod ground;
 mod listeners;
+mod recheck;
+mod sessions;
 
 use std::error::Error;
 use std::io::IsTerminal;
@@ -23,7 +26,7 @@ use cairn_engine::Engine;
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Durability, Environment, Flags, Sources};
+use crate::config::{Config, Environment, Flags, Sources};
 use crate::data_dir::DataDir;
 use crate::house::House;
 use crate::logging::{self, LogLevel};
@@ -34,6 +37,7 @@ use crate::{background, systemd};
 
 pub use error::{Exit, StartError};
 use listeners::Listeners;
+use recheck::Recheck;
 
 /// Threads for calls that block. Databases have threads of their own; these are for files.
 const BLOCKING_THREADS: usize = 64;
@@ -105,9 +109,11 @@ async fn serve(
     supervisor: Supervisor,
 ) -> Result<(), StartError> {
     let metrics = Arc::new(Metrics::default());
-    let ground = ground::open(&config, &supervisor, &metrics)?;
-    let engine = Engine::new(ground, config.policy());
-    look_at_what_may_be_lost(&engine, &config, data_dir).await?;
+    let opened = ground::open(&config, &supervisor, &metrics)?;
+    let recheck = Recheck::of(&opened, &config, data_dir);
+    let rechecked = recheck.at_once().await?;
+    supervisor.start("tell of the sessions", sessions::tell(opened.sessions));
+    let engine = Engine::new(opened.ground, config.policy());
     let listeners = Listeners::open(&config).await?;
     let house = Arc::new(House::new(engine, config, supervisor, metrics));
     let admin_socket = listeners.admin_path().to_owned();
@@ -122,7 +128,10 @@ async fn serve(
     systemd::tell_ready(&format!("listening on {places}"));
     tracing::info!(listen = places, admin = %admin_socket.display(), "cairnd {} is ready", env!("CARGO_PKG_VERSION"));
     greet(&places, &house.config());
-    let told = until_stopped(&house, inbox, sources, level, &failed).await;
+    let told = tokio::select! {
+        told = until_stopped(&house, inbox, sources, level, &failed) => told,
+        failed = recheck.afterwards(rechecked) => Err(failed),
+    };
     stop(&house, inbox).await;
     data_dir.forget_address();
     listeners::remove_socket(&admin_socket);
@@ -137,21 +146,6 @@ fn greet(places: &str, config: &Config) {
             config.server.data_dir.display()
         );
     }
-}
-
-/// After a reboot: bytes that were acknowledged before they were synced may be gone.
-async fn look_at_what_may_be_lost(
-    engine: &Engine,
-    config: &Config,
-    data_dir: &DataDir,
-) -> Result<(), StartError> {
-    if data_dir.may_have_lost_bytes() {
-        tracing::info!("the machine was started again: every open upload is looked at");
-        let ended = engine.recheck().await.map_err(StartError::Recheck)?;
-        tracing::info!(uploads.ended = ended, "every open upload was looked at");
-    }
-    let unsynced = config.uploads.durability == Durability::Complete;
-    data_dir.remember_boot(unsynced).map_err(StartError::Boot)
 }
 
 /// Does what signals ask for until one asks to stop, or a listener fails.

@@ -40,7 +40,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::contracts::{Catalog, SessionStore, Store};
+use crate::contracts::{Catalog, SessionStore, Standing, Store, StoreError};
 use crate::id::{Chance, StorageName};
 use crate::policy::Policy;
 #[cfg(doc)]
@@ -131,18 +131,29 @@ impl Engine {
         self.running.uploads()
     }
 
-    /// Asks every store, and every storage, whether it answers.
+    /// Asks every store, and every storage, at once whether it answers, and those that can be set up in many ways how
+    /// they are.
     pub async fn check(&self) -> Vec<Checked> {
+        let (sessions, standing, catalog, storages) = futures_util::join!(
+            self.ground.sessions.check(),
+            self.ground.sessions.standing(),
+            self.ground.catalog.check(),
+            self.ground.objects.check(),
+        );
         let mut checks = vec![
-            Checked::of(Store::Sessions, self.ground.sessions.check().await),
-            Checked::of(Store::Catalog, self.ground.catalog.check().await),
+            Checked { standing: standing.ok(), ..Checked::of(Store::Sessions, sessions) },
+            Checked::of(Store::Catalog, catalog),
         ];
-        let storages = self.ground.objects.check().await;
-        checks.extend(storages.into_iter().map(|(storage, answer)| Checked {
-            storage: Some(storage),
-            ..Checked::of(Store::Objects, answer)
-        }));
+        let storages = storages.into_iter().map(async |(storage, answer)| {
+            let standing = if answer.is_ok() { self.standing_of(&storage).await.ok() } else { None };
+            Checked { storage: Some(storage), standing, ..Checked::of(Store::Objects, answer) }
+        });
+        checks.extend(futures_util::future::join_all(storages).await);
         checks
+    }
+
+    async fn standing_of(&self, storage: &StorageName) -> Result<Standing, StoreError> {
+        self.ground.objects.find(storage)?.standing().await
     }
 
     /// A nonce for the object of one stretch: the time in milliseconds, so that names tell what came later, and 64

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 
-use crate::contracts::{IfExists, Precondition, Store, StoreError};
+use crate::contracts::{IfExists, Precondition, Standing, Store, StoreError};
 use crate::digest::body::BodyDigest;
 use crate::digest::{Checksum, Digest};
 use crate::extent::Extent;
@@ -236,11 +236,13 @@ pub struct Checked {
     pub storage: Option<StorageName>,
     /// What it answered.
     pub answer: Result<(), StoreError>,
+    /// How it is set up, of a store that can tell.
+    pub standing: Option<Standing>,
 }
 
 impl Checked {
     pub(super) fn of(store: Store, answer: Result<(), StoreError>) -> Self {
-        Self { store, storage: None, answer }
+        Self { store, storage: None, answer, standing: None }
     }
 
     /// `sessions`, `catalog`, `objects`; `objects:cold` for a storage other than the default one.
