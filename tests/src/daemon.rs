@@ -63,10 +63,15 @@ impl Daemon {
     }
 
     pub(crate) async fn start_with(builder: Builder) -> Self {
+        Self::start_until(builder, "/readyz").await
+    }
+
+    /// Starts it and waits until this path answers with 200.
+    pub(crate) async fn start_until(builder: Builder, path: &str) -> Self {
         // A killed daemon leaves its address behind.
         let _ = std::fs::remove_file(builder.data_dir.join("listen"));
         let mut daemon = Self::spawn(builder);
-        let ready = tokio::time::timeout(LIMIT, daemon.become_ready()).await;
+        let ready = tokio::time::timeout(LIMIT, daemon.answer_at(path)).await;
         assert!(ready.is_ok(), "the daemon was not ready in time");
         daemon
     }
@@ -80,8 +85,8 @@ impl Daemon {
         Self { builder, child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log }
     }
 
-    async fn become_ready(&mut self) {
-        while !self.is_ready().await {
+    async fn answer_at(&mut self, path: &str) {
+        while !self.answers_at(path).await {
             if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
                 panic!("the daemon ended instead of becoming ready: {status}");
             }
@@ -90,12 +95,17 @@ impl Daemon {
     }
 
     /// Whether it has told its address and answers there.
-    async fn is_ready(&mut self) -> bool {
+    async fn answers_at(&mut self, path: &str) -> bool {
         let Ok(told) = std::fs::read_to_string(self.seen_data_dir().join("listen")) else { return false };
         let Ok(address) = told.trim().parse() else { return false };
         self.address = address;
-        let asked = self.client().call("GET", "/readyz").try_send().await;
+        let asked = self.client().call("GET", path).try_send().await;
         asked.is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// Whether its sessions are in a Redis of its own, although nothing was said about them: the program `on_redis`.
+    pub fn is_on_redis(&self) -> bool {
+        self.builder.has_redis()
     }
 
     /// Where it listens.

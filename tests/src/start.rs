@@ -9,6 +9,7 @@ use tokio::process::Command;
 
 use crate::binaries::binary;
 use crate::daemon::{Daemon, Ended};
+use crate::redis_server::RedisServer;
 
 /// What a daemon is started with. A daemon that is started again is started with the same.
 #[derive(Clone, Debug)]
@@ -20,21 +21,33 @@ pub struct Builder {
     environment: Vec<(String, OsString)>,
     arguments: Vec<OsString>,
     tmpfs: Option<String>,
+    /// Lives as long as the last daemon that was started with it.
+    redis: Option<Arc<RedisServer>>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         let folder = Arc::new(TempDir::with_prefix("cairn-").expect("a temporary directory"));
+        let redis = is_on_redis().then(|| Arc::new(RedisServer::start()));
+        let url = redis.as_ref().map(|redis| ("CAIRN__SESSIONS__URL".to_owned(), redis.url().into()));
         Self {
             data_dir: folder.path().join("data"),
             folder,
             listen: "127.0.0.1:0".to_owned(),
             config: None,
-            environment: Vec::new(),
+            environment: url.into_iter().collect(),
             arguments: Vec::new(),
             tmpfs: None,
+            redis,
         }
     }
+}
+
+/// Whether this is the program `tests/tests/on_redis.rs`: the tests of other programs once more, with a Redis of its
+/// own for each daemon.
+fn is_on_redis() -> bool {
+    let program = std::env::current_exe().expect("a program knows its own path");
+    program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("on_redis-"))
 }
 
 impl Builder {
@@ -84,6 +97,16 @@ impl Builder {
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> Daemon {
         Daemon::start_with(self).await
+    }
+
+    /// Whether a Redis was started for it.
+    pub(crate) fn has_redis(&self) -> bool {
+        self.redis.is_some()
+    }
+
+    /// Starts it and waits until it answers at all, be it ready or not.
+    pub async fn start_unready(self) -> Daemon {
+        Daemon::start_until(self, "/healthz").await
     }
 
     /// Runs a daemon that is expected to end by itself, and waits for that.

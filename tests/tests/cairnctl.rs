@@ -58,6 +58,22 @@ async fn status_tells_how_the_daemon_is() {
 }
 
 #[tokio::test]
+async fn records_that_are_there_need_no_rebuilding() {
+    let daemon = daemon().await;
+    let client = daemon.client();
+    let open = upload(&client, "a.bin", &[1, 3]).await;
+    let mut transcript = Transcript::new(&daemon, "uploads-rebuild");
+    transcript.run_both(&["uploads", "rebuild", "--all"]).await;
+    let finished = upload(&client, "b.bin", &[1, 2, 3]).await;
+    client.post(&format!("/v1/uploads/{finished}/complete"), "").await.expect(200);
+    transcript.run_both(&["uploads", "rebuild", &open, &finished]).await;
+    transcript.run_both(&["uploads", "rebuild", &"0".repeat(32)]).await;
+    transcript.run_both(&["uploads", "rebuild", "../status"]).await;
+    transcript.run(&["uploads", "rebuild"]).await;
+    transcript.check();
+}
+
+#[tokio::test]
 async fn uploads_are_listed_by_owner_state_and_age() {
     let daemon = daemon().await;
     let (ann, bob) = (daemon.client().user("ann"), daemon.client().user("bob"));

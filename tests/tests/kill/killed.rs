@@ -2,7 +2,7 @@
 
 use cairn_tests::{Content, Daemon};
 
-use crate::sending::{Acknowledged, CHUNK, create, numbers_of, scattered, send};
+use super::sending::{Acknowledged, CHUNK, create, numbers_of, scattered, send};
 
 const COUNT: u64 = 64;
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use cairn_tests::{Content, Daemon, LIMIT, RawConnection};
 use serde_json::json;
 
-use crate::sending::{Acknowledged, CHUNK, create, numbers_of, scattered, send};
+use super::sending::{Acknowledged, CHUNK, create, numbers_of, scattered, send};
 
 #[tokio::test]
 async fn an_idle_daemon_stops_at_once_and_says_that_all_is_well() {
