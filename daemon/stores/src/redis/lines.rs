@@ -2,6 +2,7 @@
 //!
 //! A request is answered within its time or fails within it; one that cannot be answered fails at once:
 //!
+//! - A request takes a connection that is not known to be down, if there is one.
 //! - While a connection is known to be down, a request tries to make it anew if nobody has begun to in the last
 //!   [`PAUSE`]; every other fails at once. So Redis is back for everybody within that of being back.
 //! - A connection that broke, or was never made, is made by the first request; those that come meanwhile wait for it.
@@ -61,6 +62,11 @@ impl Slot {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the last try failed, and the next one is not due.
+    fn is_down(&self) -> bool {
+        matches!(&*self.lock(), State::Down { next_try, .. } if Instant::now() < *next_try)
     }
 
     /// A connection that is there; an error if it is known to be down; `None` if it is to be made by the caller.
@@ -157,12 +163,18 @@ impl Lines {
         self.attempt(work).await.map_err(|fault| fault.into_store_error(operation))
     }
 
+    /// The next one in turn; while another one is not, none that is known to be down.
+    fn slot(&self) -> Option<&Slot> {
+        let first = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len().max(1);
+        let in_turn = || self.slots.iter().cycle().skip(first).take(self.slots.len());
+        in_turn().find(|slot| !slot.is_down()).or_else(|| in_turn().next())
+    }
+
     async fn attempt<T, W>(&self, work: W) -> Result<T, Fault>
     where
         W: AsyncFnOnce(&Line) -> Result<T, Fault>,
     {
-        let number = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len().max(1);
-        let slot = self.slots.get(number).ok_or_else(|| Fault::told(Failure::Failed, "no connections"))?;
+        let slot = self.slot().ok_or_else(|| Fault::told(Failure::Failed, "no connections"))?;
         let mut used = None;
         let timed = tokio::time::timeout(self.timeout, async {
             let _permit = self.permits.acquire().await;
