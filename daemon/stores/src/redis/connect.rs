@@ -1,9 +1,7 @@
 //! Making a connection: to one server, to the master that sentinels name, or to a cluster.
 //!
-//! A connection to a server carries the name of the *run* that it leads to, read as it is made: a server that was
-//! started again, or another one that was promoted, is another run, and may have forgotten the last moments of the one
-//! before. No library reconnects such a connection; a lost one is made anew here, and the name is read again. A cluster's
-//! connection leads to many servers, and the library mends it by itself; there the scripts ask for the run where they run.
+//! A server that follows another one is refused: it takes no changes, and may know less. No connection is trusted to lead
+//! to the server that it led to before: which *run* of which server has a record is asked by the scripts, where they run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,8 +61,6 @@ impl ConnectionLike for Link {
 /// A connection, and what was learned as it was made.
 pub(super) struct Line {
     pub(super) link: Link,
-    /// The run of the server; empty for a cluster.
-    pub(super) run: String,
     /// Set when the other end is seen to be gone.
     lost: Arc<AtomicBool>,
 }
@@ -126,6 +122,11 @@ impl Target {
         matches!(self.way, Way::Cluster(_))
     }
 
+    /// A failure, without any secret that the library or the server may have put in its words.
+    pub(super) fn scrubbed(&self, fault: Fault) -> Fault {
+        fault.without(&self.secrets)
+    }
+
     /// Makes a connection and greets the server, within the time for it.
     pub(super) async fn connect(&self) -> Result<Line, Fault> {
         let made = tokio::time::timeout(self.connect_timeout, self.connect_untimed()).await;
@@ -136,20 +137,19 @@ impl Target {
     async fn connect_untimed(&self) -> Result<Line, Fault> {
         let lost = Arc::new(AtomicBool::new(false));
         let config = self.connection_config(&lost);
-        let failed = |error| Fault::of(&error, &self.secrets);
         let connection = match &self.way {
             Way::Server(client) => client.get_multiplexed_async_connection_with_config(&config).await,
             Way::Sentinel(sentinels) => {
                 sentinels.lock().await.get_async_connection_with_config(&config).await
             }
             Way::Cluster(client) => {
-                let connection = client.get_async_connection().await.map_err(failed)?;
-                return Ok(Line { link: Link::Cluster(connection), run: String::new(), lost });
+                let connection = client.get_async_connection().await.map_err(Fault::from)?;
+                return Ok(Line { link: Link::Cluster(connection), lost });
             }
         };
-        let mut link = Link::Server(connection.map_err(failed)?);
-        let run = run(&mut link).await?;
-        Ok(Line { link, run, lost })
+        let mut link = Link::Server(connection.map_err(Fault::from)?);
+        refuse_replica(&mut link).await?;
+        Ok(Line { link, lost })
     }
 
     fn connection_config(&self, lost: &Arc<AtomicBool>) -> AsyncConnectionConfig {
@@ -167,18 +167,13 @@ impl Target {
     }
 }
 
-/// The run that a connection leads to: the process, and the history of changes that it continues. A server that
-/// follows another is refused: it takes no changes, and may know less.
-async fn run(link: &mut Link) -> Result<String, Fault> {
-    let (server, replication): (String, String) =
-        redis::pipe().cmd("INFO").arg("server").cmd("INFO").arg("replication").query_async(link).await?;
-    let process = fact(&server, "run_id").unwrap_or_default();
-    let history = fact(&replication, "master_replid").unwrap_or_default();
+async fn refuse_replica(link: &mut Link) -> Result<(), Fault> {
+    let replication = info(link, "replication").await?;
     if fact(&replication, "role") == Some("slave") {
         let why = "the server is a replica, and takes no changes";
         return Err(Fault { connection: Connection::Lost, ..Fault::told(Failure::Unavailable, why) });
     }
-    Ok(format!("{process}:{history}"))
+    Ok(())
 }
 
 /// A line of what `INFO` answers.

@@ -64,7 +64,7 @@ impl Ground {
         let keys = self.keys.of(upload.id);
         let fields = words::fields(upload, receipts)?;
         let call = self.scripts.write.call().key(&keys.record).key(&keys.extents).key(&keys.digesting);
-        let call = call.argument(&line.run).argument(u8::from(doubted)).argument(upload.expires_at.0);
+        let call = call.argument(u8::from(doubted)).argument(upload.expires_at.0);
         let call = call.argument(upload.id.to_string()).argument(self.base());
         let mut call = call.argument(fields.len()).argument(fields);
         for (sequence, receipt) in (1..).zip(receipts) {

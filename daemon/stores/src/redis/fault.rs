@@ -46,10 +46,12 @@ impl Fault {
         Self { connection: Connection::Silent, ..Self::told(Failure::Unavailable, "no answer in time") }
     }
 
-    /// An error of the library or the server, without these secrets.
-    pub(super) fn of(error: &RedisError, secrets: &[String]) -> Self {
-        let (failure, connection) = meaning(error);
-        Self { failure, connection, why: scrubbed(error.to_string(), secrets) }
+    /// The same without these secrets: a server may repeat what it was sent, and did not understand.
+    pub(super) fn without(mut self, secrets: &[String]) -> Self {
+        for secret in secrets {
+            self.why = self.why.replace(secret.as_str(), "(hidden)");
+        }
+        self
     }
 
     /// The same as the contracts tell it.
@@ -59,17 +61,10 @@ impl Fault {
 }
 
 impl From<RedisError> for Fault {
-    /// Only of a connection that is greeted already: no secret is sent over it any more.
     fn from(error: RedisError) -> Self {
-        Self::of(&error, &[])
+        let (failure, connection) = meaning(&error);
+        Self { failure, connection, why: error.to_string() }
     }
-}
-
-fn scrubbed(mut told: String, secrets: &[String]) -> String {
-    for secret in secrets {
-        told = told.replace(secret.as_str(), "(hidden)");
-    }
-    told
 }
 
 /// What an error means, and what it says of the connection.

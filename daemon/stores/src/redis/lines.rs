@@ -160,7 +160,8 @@ impl Lines {
     where
         W: AsyncFnOnce(&Line) -> Result<T, Fault>,
     {
-        self.attempt(work).await.map_err(|fault| fault.into_store_error(operation))
+        let done = self.attempt(work).await;
+        done.map_err(|fault| self.target.scrubbed(fault).into_store_error(operation))
     }
 
     /// The next one in turn; while another one is not, none that is known to be down.

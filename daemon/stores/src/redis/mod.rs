@@ -15,7 +15,7 @@
 //!   of a record that is gone; the next change or `vouch` of the record mends the first, whoever meets it the second.
 //!   A limit is kept there too: who was admitted meanwhile is looked at again.
 //! - A change lasts as long as Redis makes it last. What it may have forgotten is told: a record names the run of the
-//!   server under which it was last known whole ([`connect`]), and under every other one is doubted until somebody vouches,
+//!   server under which it was last known whole (the process, and the history that it continues), and under every other one is doubted until somebody vouches,
 //!   having loaded all of it. The run that they loaded it from counts: if yet another server took over since, it stays
 //!   doubted.
 //!   A record of which one key was evicted comes back holding nothing, and doubted.

@@ -65,7 +65,7 @@ impl Ground {
 
     async fn read(&self, line: &Line, id: UploadId, view: &View) -> Result<Option<Loaded>, Fault> {
         let keys = self.keys.of(id);
-        let call = self.scripts.load.call().key(&keys.record).key(&keys.extents).argument(&line.run);
+        let call = self.scripts.load.call().key(&keys.record).key(&keys.extents);
         let call = match view {
             View::Range(range) if !range.is_empty() => {
                 call.argument("range").argument(digits(range.start)).argument(digits(range.end))

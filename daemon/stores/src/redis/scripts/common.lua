@@ -55,9 +55,9 @@ local function in_progress(state)
   return state == 'open' or state == 'completing'
 end
 
--- The run of this server: told by the caller, who read it from the connection, or asked for here.
-local function run_of(told)
-  if told ~= '' then return told end
+-- The run of this server: the process, and the history of changes that it continues. It is asked for where the data are,
+-- so that neither a connection that was mended nor anything between here and the caller can hide another server.
+local function current_run()
   local process = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
   local history = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
   return (process or '') .. ':' .. (history or '')

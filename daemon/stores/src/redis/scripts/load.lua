@@ -1,10 +1,10 @@
 -- Reads a record as far as it is asked for.
--- KEYS: the record, its extents. ARGV: the run or '', 'head' | 'all' | 'range', offset, end | 'chunk', number.
+-- KEYS: the record, its extents. ARGV: 'head' | 'all' | 'range', offset, end | 'chunk', number.
 -- Answers nothing, {'corrupt'}, or {'loaded', doubted (0, 1), the head, members}, or 'far' instead of the members if the
 -- chunk lies beyond where numbers are exact.
 
 local record, extents = KEYS[1], KEYS[2]
-local run, view, first, last = unpack(ARGV)
+local view, first, last = unpack(ARGV)
 local found = redis.call('HMGET', record, 'run', 'count', 'classes', 'chunksize', unpack(HEAD))
 local known, count, classes, chunk_size = unpack(found, 1, 4)
 local head = {unpack(found, 5, 4 + #HEAD)}
@@ -13,7 +13,7 @@ if not head[1] then
 end
 if not (known and tonumber(count) and classes and tonumber(chunk_size)) then return {'corrupt'} end
 if not (string.match(classes, '^%x*$') and #classes % 2 == 0 and #classes <= 128) then return {'corrupt'} end
-run = run_of(run)
+local run = current_run()
 local doubted = known ~= run
 if mend(record, extents, count) then
   doubted, classes = true, ''

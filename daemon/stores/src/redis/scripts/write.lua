@@ -1,5 +1,5 @@
 -- Writes a whole record: a new one, or one that was rebuilt.
--- KEYS: the record, its extents, its digest state. ARGV: the run or '', whether it is doubted (0, 1), the moment at which
+-- KEYS: the record, its extents, its digest state. ARGV: whether it is doubted (0, 1), the moment at which
 -- the upload ends, its id, the base of the indices or '', how many of the following are fields; fields and values in turn;
 -- members of its extents.
 -- With admission, ARGV goes on behind an empty text: the key of another record but for its id, the most that may be open,
@@ -7,10 +7,10 @@
 -- Answers {'written'}, {'taken'}, {'exists', its id, the head}, {'too many', how many} or {'over', staged bytes}.
 
 local record, extents, prefix = KEYS[1], KEYS[2], KEYS[3]
-local run, doubted, expires, id, base = unpack(ARGV, 1, 5)
+local doubted, expires, id, base = unpack(ARGV, 1, 4)
 local fields, members, admission = {}, {}, nil
-local last_field = 6 + tonumber(ARGV[6])
-for number = 7, last_field do fields[#fields + 1] = ARGV[number] end
+local last_field = 5 + tonumber(ARGV[5])
+for number = 6, last_field do fields[#fields + 1] = ARGV[number] end
 local number = last_field + 1
 while ARGV[number] and ARGV[number] ~= '' do
   members[#members + 1] = ARGV[number]
@@ -50,7 +50,7 @@ end
 -- A Redis that is full refuses the first thing that adds, or nothing.
 set_fields(record, fields)
 redis.call('DEL', extents, prefix)
-redis.call('HSET', record, 'run', doubted == '1' and '' or run_of(run))
+redis.call('HSET', record, 'run', doubted == '1' and '' or current_run())
 for member = 1, #members do redis.call('ZADD', extents, 0, members[member]) end
 let_go(expires, record, extents)
 if base ~= '' then enter(base, id, own['name'], own['state'], expires) end
