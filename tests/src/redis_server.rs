@@ -60,7 +60,7 @@ impl RedisServer {
         panic!("no Redis came up; the last one said:\n{}", server.log());
     }
 
-    /// A sentinel that watches this server alone, under the name `mymaster`, and finds it down after half a second.
+    /// A sentinel that watches this server alone, under the name `mymaster`, and finds it down after two seconds.
     ///
     /// # Panics
     /// It does not come up.
@@ -68,7 +68,7 @@ impl RedisServer {
         let folder = tempfile::tempdir().expect("a directory");
         let file = folder.path().join(SENTINEL_FILE);
         let text = format!(
-            "sentinel monitor mymaster 127.0.0.1 {} 1\nsentinel down-after-milliseconds mymaster 500\n\
+            "sentinel monitor mymaster 127.0.0.1 {} 1\nsentinel down-after-milliseconds mymaster 2000\n\
              sentinel failover-timeout mymaster 5000\n",
             self.port
         );

@@ -159,6 +159,7 @@ async fn a_promoted_replica_is_doubted_and_found_through_its_sentinel() {
     sentinel.wait_until(&["SENTINEL", "MASTER", "mymaster"], "num-slaves\n1");
     let url = format!("redis+sentinel://{}/mymaster", sentinel.address());
     let sessions = RedisSessions::open(&RedisConfig { url, ..config() }).unwrap();
+    until_it_works(&sessions).await;
     created(&sessions, &upload(1)).await;
     record(&sessions, &receipt(0, 100, 1)).await.unwrap();
     assert!(!all(&sessions).await.2);
