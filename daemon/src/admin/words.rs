@@ -91,10 +91,10 @@ pub(super) fn merged(blob: &Blob, outcome: &MergeOutcome) -> api::Merged {
     api::Merged {
         blob: blob.id.to_string(),
         length: blob.length,
+        detail: (outcome == "not_here").then(|| "this storage never merges".to_owned()),
         outcome: outcome.to_owned(),
         extents: blob.content.extents().len(),
         moved_bytes,
-        detail: None,
     }
 }
 
@@ -114,6 +114,7 @@ pub(super) fn reason(reason: SweepReason) -> &'static str {
         SweepReason::EndedUpload => "ended_upload",
         SweepReason::UnnamedBlob => "unnamed_blob",
         SweepReason::OrphanObject => "orphan_object",
+        SweepReason::UnfinishedWrite => "unfinished_write",
     }
 }
 

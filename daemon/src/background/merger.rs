@@ -69,8 +69,9 @@ async fn merge(house: &House, blob: &Blob) -> Next {
             tokio::time::sleep(due.saturating_sub(duration)).await;
             Next::Blob
         }
-        Ok(MergeOutcome::AlreadyOne | MergeOutcome::Overtaken) | Err(Refusal::NoFile) => Next::Blob,
-        Ok(MergeOutcome::NotHere) => Next::Nothing,
+        // A storage that never merges says so at once and for nothing; the next blob may lie in another.
+        Ok(MergeOutcome::AlreadyOne | MergeOutcome::Overtaken | MergeOutcome::NotHere)
+        | Err(Refusal::NoFile) => Next::Blob,
         Err(error) => {
             tracing::warn!(blob.id = %blob.id, error = &error as &dyn Error, "a blob cannot be merged");
             if error.failed_store().is_some() { Next::Nothing } else { Next::Blob }

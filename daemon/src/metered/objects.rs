@@ -128,6 +128,14 @@ impl ObjectStore for MeteredObjects {
         self.call("write_small", self.inner.write_small(object, bytes)).await
     }
 
+    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+        self.call("unfinished", self.inner.unfinished()).await
+    }
+
+    async fn give_up(&self, unfinished: &[Unfinished]) -> Result<(), StoreError> {
+        self.call("give_up", self.inner.give_up(unfinished)).await
+    }
+
     async fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
         self.call("free_bytes", self.inner.free_bytes()).await
     }

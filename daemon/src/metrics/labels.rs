@@ -101,5 +101,6 @@ pub(super) fn reason_word(reason: SweepReason) -> &'static str {
         SweepReason::EndedUpload => "ended_upload",
         SweepReason::UnnamedBlob => "unnamed_blob",
         SweepReason::OrphanObject => "orphan_object",
+        SweepReason::UnfinishedWrite => "unfinished_write",
     }
 }

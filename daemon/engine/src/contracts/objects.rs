@@ -99,6 +99,18 @@ pub struct Merged {
     pub moved_bytes: u64,
 }
 
+/// A write that was begun and neither finished nor given up: a process was killed in the middle. The service keeps what
+/// came of it, seen by no listing of objects, until it is told to forget it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The object that it would have made.
+    pub object: ObjectKey,
+    /// When it was begun, where the service tells.
+    pub begun_at: Option<Timestamp>,
+    /// What the service calls it.
+    pub mark: String,
+}
+
 /// How a store writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
@@ -185,6 +197,17 @@ pub trait ObjectStore: Send + Sync {
 
     /// Writes a small object whole, durably, over what may be there: the marker alone is ever replaced.
     async fn write_small(&self, object: &ObjectKey, bytes: Bytes) -> Result<(), StoreError>;
+
+    /// Writes of objects of ours that are under way or were never ended, where the service keeps such and lists them;
+    /// perhaps not all at once.
+    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Ends such writes: nothing of them is kept. Whoever still wrote one of them fails. Absent ones are fine.
+    async fn give_up(&self, _unfinished: &[Unfinished]) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Bytes that can still be written, where the store can tell.
     async fn free_bytes(&self) -> Result<Option<u64>, StoreError>;

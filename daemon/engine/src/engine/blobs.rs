@@ -3,6 +3,7 @@
 use futures_util::TryStreamExt;
 
 use super::complete::coalesced;
+use super::moving::Held;
 use super::{Engine, MergeOutcome, Verified};
 use crate::contracts::{BlobFilter, Failure, Page, PageRequest};
 use crate::digest::joining::Joiner;
@@ -54,6 +55,7 @@ impl Engine {
             return self.merge_across(&blob, &storage).await;
         }
         let target = ObjectKey::merged(self.ground.chance.bits()).lying_in(&storage);
+        let _held = Held::one(&self.in_hand, &target);
         let merged = match store.merge(&joined, &target, expected).await {
             Ok(Some(merged)) => merged,
             Ok(None) => return Ok(MergeOutcome::NotHere),

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 
-use super::{Account, Completion, Engine, Incoming, NewUpload, Stored, WholeFile};
+use super::{Account, Completion, Engine, Incoming, NewUpload, Stored, WholeFile, reading};
 use crate::contracts::{
     ByteStream, FileFilter, IfExists, Listing, Move, Moved, PageRequest, Precondition, Publication,
     StorageTotals, Totals,
@@ -14,7 +14,7 @@ use crate::digest::body::BodyVerifier;
 use crate::digest::running::PrefixDigests;
 use crate::digest::{Algorithm, Digest};
 use crate::file::{Blob, Content, File};
-use crate::id::{StorageName, UploadId};
+use crate::id::{ObjectKey, StorageName, UploadId};
 use crate::owner::{Caller, Owner};
 use crate::path::FilePath;
 use crate::refusal::Refusal;
@@ -236,24 +236,12 @@ impl Engine {
             }
             Content::Extents(extents) => extents,
         };
-        let parts: Vec<_> = extents
-            .iter()
-            .filter(|extent| extent.offset < range.end && extent.end() > range.start)
-            .map(|extent| {
-                let skip = range.start.saturating_sub(extent.offset);
-                let from = extent.object_offset + skip;
-                let length = extent.end().min(range.end) - extent.offset - skip;
-                (extent.object.clone(), from..from + length)
-            })
-            .collect();
         let objects = self.ground.objects.clone();
-        let bytes = stream::iter(parts)
-            .then(move |(object, range)| {
-                let objects = objects.clone();
-                async move { objects.read(&object, range).await }
-            })
-            .try_flatten();
-        Ok(bytes.boxed())
+        let open = move |object: ObjectKey, range: Range<u64>| {
+            let objects = objects.clone();
+            async move { objects.read(&object, range).await }.boxed()
+        };
+        Ok(reading::in_a_row(reading::parts(extents, &range), open).await?)
     }
 
     /// What an owner has, keeps and may.

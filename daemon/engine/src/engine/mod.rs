@@ -27,6 +27,7 @@ mod files;
 mod flow;
 mod moving;
 mod prefix;
+mod reading;
 mod rebuild;
 mod receive;
 mod resume;
@@ -34,6 +35,7 @@ mod running;
 mod scan;
 mod session;
 mod sweep;
+mod unfinished;
 mod words;
 
 use std::future::Future;

@@ -203,12 +203,19 @@ impl InHand {
 }
 
 /// Those of one move, until it ends.
-struct Held {
+pub(super) struct Held {
     in_hand: Arc<InHand>,
     objects: Vec<ObjectKey>,
 }
 
 impl Held {
+    /// One object.
+    pub(super) fn one(in_hand: &Arc<InHand>, object: &ObjectKey) -> Self {
+        let mut held = Self { in_hand: Arc::clone(in_hand), objects: Vec::new() };
+        held.hold(object);
+        held
+    }
+
     fn hold(&mut self, object: &ObjectKey) {
         self.in_hand.locked().insert(object.clone());
         self.objects.push(object.clone());

@@ -6,7 +6,8 @@
 //!    grace period, so that neither a long stop nor a clock that came up wrong ends anything at once;
 //! 2. blobs that no file has named for the grace period;
 //! 3. objects that neither an upload nor a blob refers to. An object goes only after two sweeps at least the grace
-//!    apart saw it so, and the catalog decides inside its own writer that no extent names it.
+//!    apart saw it so, and the catalog decides inside its own writer that no extent names it. Before that, writes that
+//!    were begun the grace ago and that nobody here is about are given up: no listing of objects shows them.
 //!
 //! Each storage is swept by itself; one that is away is left for the next sweep, and told. Of each, the third pass
 //! holds back altogether when the objects belong to another catalog, when the catalog is older than
@@ -153,6 +154,9 @@ impl Engine {
         report: &mut SweepReport,
     ) -> Result<(), Refusal> {
         let held = self.belonging(storage, how).await?;
+        if held.is_none() || how.forced {
+            self.sweep_unfinished(storage, how, report).await?;
+        }
         let policy = self.policy();
         let now = self.now();
         let (objects, suspects) = self.suspects_of_sweep(storage, now, &policy, how).await?;

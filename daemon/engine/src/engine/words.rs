@@ -271,6 +271,8 @@ pub enum SweepReason {
     UnnamedBlob,
     /// An object that no upload and no blob refers to.
     OrphanObject,
+    /// A write of an object that was begun and never ended.
+    UnfinishedWrite,
 }
 
 /// One thing that a sweep removed or would remove.

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use super::InStorage;
 use crate::contracts::{
     Attempt, ByteStream, ListedObject, Merged, ObjectStore, Place, Placement, Standing, StoreError, Surveyed,
-    Taker,
+    Taker, Unfinished,
 };
 use crate::digest::Checksum;
 use crate::extent::{Extent, Receipt};
@@ -154,6 +154,18 @@ impl ObjectStore for Named {
 
     async fn write_small(&self, object: &ObjectKey, bytes: Bytes) -> Result<(), StoreError> {
         self.told(self.inner.write_small(&object.inside(), bytes).await)
+    }
+
+    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+        let found = self.told(self.inner.unfinished().await)?;
+        let outside = |found: Unfinished| Unfinished { object: self.outside(&found.object), ..found };
+        Ok(found.into_iter().map(outside).collect())
+    }
+
+    async fn give_up(&self, unfinished: &[Unfinished]) -> Result<(), StoreError> {
+        let inside = |found: &Unfinished| Unfinished { object: found.object.inside(), ..found.clone() };
+        let unfinished: Vec<_> = unfinished.iter().map(inside).collect();
+        self.told(self.inner.give_up(&unfinished).await)
     }
 
     async fn free_bytes(&self) -> Result<Option<u64>, StoreError> {

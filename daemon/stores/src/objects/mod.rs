@@ -7,6 +7,8 @@ mod failures;
 pub mod in_place;
 mod local;
 mod merging;
+#[cfg(feature = "services-s3")]
+mod multipart_uploads;
 pub mod opendal_objects;
 mod service;
 mod tally;
@@ -101,10 +103,23 @@ pub fn open(config: &ObjectsConfig) -> Result<Arc<dyn ObjectStore>, OpenError> {
         (Placement::InPlace, true) => open_in_place(config),
         (Placement::InPlace, false) => Err(OpenError::Placement { scheme: scheme.to_owned() }),
         (Placement::Objects, true) => open_local_objects(config),
-        (Placement::Objects, false) => {
-            Ok(Arc::new(OpendalObjects::open(patient(operator(config, [])?), None)))
-        }
+        (Placement::Objects, false) => Ok(Arc::new(open_remote(config)?)),
     }
+}
+
+/// Objects in a service over a network, or in memory.
+fn open_remote(config: &ObjectsConfig) -> Result<OpendalObjects, OpenError> {
+    let operator = patient(operator(config, [])?);
+    #[cfg(feature = "services-s3")]
+    if config.scheme == opendal::services::S3_SCHEME {
+        let uploads = multipart_uploads::MultipartUploads::new(&config.options, operator.clone());
+        let uploads = uploads.map_err(|source| OpenError::Options {
+            scheme: config.scheme.clone(),
+            source: Box::new(source),
+        })?;
+        return Ok(OpendalObjects::open(operator, None).with_multipart_uploads(uploads));
+    }
+    Ok(OpendalObjects::open(operator, None))
 }
 
 fn open_in_place(config: &ObjectsConfig) -> Result<Arc<dyn ObjectStore>, OpenError> {

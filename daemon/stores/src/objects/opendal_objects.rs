@@ -21,6 +21,8 @@ use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+#[cfg(feature = "services-s3")]
+use cairn_engine::contracts::Unfinished;
 use cairn_engine::contracts::{
     Attempt, ByteStream, Failure, ListedObject, Merged, ObjectStore, Place, Placement, Standing, Store,
     StoreError, Surveyed,
@@ -38,6 +40,8 @@ use super::local::directories::{Directories, prepare};
 use super::local::disk::{Disk, elsewhere};
 use super::merging;
 use super::merging::plan::Limits;
+#[cfg(feature = "services-s3")]
+use super::multipart_uploads::MultipartUploads;
 use super::service::{self, Service};
 use super::tally::Tally;
 
@@ -115,6 +119,8 @@ impl Names {
 /// The store in a service of OpenDAL.
 pub struct OpendalObjects {
     ground: Arc<Ground>,
+    #[cfg(feature = "services-s3")]
+    multipart_uploads: Option<MultipartUploads>,
 }
 
 struct Ground {
@@ -132,7 +138,19 @@ impl OpendalObjects {
         let service = Service::new(operator.clone());
         let merging = merging::limits(&operator);
         let copies_refused = AtomicBool::new(false);
-        Self { ground: Arc::new(Ground { operator, service, names, merging, copies_refused }) }
+        let ground = Arc::new(Ground { operator, service, names, merging, copies_refused });
+        Self {
+            ground,
+            #[cfg(feature = "services-s3")]
+            multipart_uploads: None,
+        }
+    }
+
+    /// Such a store that finds and ends the multipart uploads that a killed process leaves.
+    #[cfg(feature = "services-s3")]
+    pub(super) fn with_multipart_uploads(mut self, multipart_uploads: MultipartUploads) -> Self {
+        self.multipart_uploads = Some(multipart_uploads);
+        self
     }
 }
 
@@ -335,6 +353,18 @@ impl ObjectStore for OpendalObjects {
 
     async fn write_small(&self, object: &ObjectKey, bytes: Bytes) -> Result<(), StoreError> {
         self.ground.write_whole("write_small", object, bytes).await
+    }
+
+    #[cfg(feature = "services-s3")]
+    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+        let Some(uploads) = &self.multipart_uploads else { return Ok(Vec::new()) };
+        uploads.list().await
+    }
+
+    #[cfg(feature = "services-s3")]
+    async fn give_up(&self, unfinished: &[Unfinished]) -> Result<(), StoreError> {
+        let Some(uploads) = &self.multipart_uploads else { return Ok(()) };
+        uploads.abort(unfinished).await
     }
 
     async fn free_bytes(&self) -> Result<Option<u64>, StoreError> {

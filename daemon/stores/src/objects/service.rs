@@ -16,7 +16,7 @@ use super::failures::{from_opendal, told};
 const READ_BYTES: usize = 2 << 20;
 
 /// The folders in which objects lie; the marker lies beside them.
-const FOLDERS: [&str; 2] = ["uploads/", "merged/"];
+pub(super) const FOLDERS: [&str; 2] = ["uploads/", "merged/"];
 
 /// An OpenDAL operator, spoken to in the words of the contract.
 #[derive(Clone)]

@@ -3,7 +3,6 @@
 use cairn_engine::ObjectKey;
 use cairn_engine::contracts::{ByteStream, StoreError};
 use futures_util::TryStreamExt;
-use opendal::Buffer;
 
 use super::{Ground, OpenObject};
 use crate::objects::failures::from_opendal;
