@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cairn_engine::contracts::{Placement, SessionStore, View};
-use cairn_engine::engine::{Completion, Created, Incoming, Rebuilt, Sweeping};
+use cairn_engine::engine::{Append, Completion, Created, Incoming, Rebuilt, Sweeping};
 use cairn_engine::testing::bench::{Bench, body, content, owner, wish};
 use cairn_engine::testing::faults::{FaultPlan, Faults};
 use cairn_engine::{Caller, Engine, ObjectKey, Policy, Refusal, State, UploadId};
@@ -257,4 +257,29 @@ async fn manifests_name_what_is_in_progress_whether_the_store_knows_it_or_not() 
     }
     assert_eq!(engine.rebuild(finished).await.unwrap(), Rebuilt::Finished);
     assert_eq!(bench.uploads().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_length_that_was_declared_with_an_append_is_not_forgotten() {
+    for placement in PLACEMENTS {
+        let bench = Bench::new(placement);
+        let engine = bench.engine(Policy::default());
+        let whole = bytes(2 * CHUNK);
+        let new = wish("a.bin", None, Some(CHUNK as u64));
+        let Created::Upload(status) = engine.create(&owner("ada"), new).await.unwrap() else { panic!() };
+        let id = status.upload.id;
+        let then = bench.sessions.as_now();
+        let incoming = body(whole[..CHUNK].to_vec(), 300);
+        let length = Some(whole.len() as u64);
+        let append = Append { offset: 0, length, incoming, late: None };
+        engine.append_with(&owner("ada"), id, append).await.unwrap();
+        bench.sessions.flush();
+        assert_eq!(engine.status(&ada(), id).await.unwrap().upload.length, length);
+        bench.sessions.go_back_to(then);
+        let told = engine.status(&ada(), id).await.unwrap();
+        assert_eq!((told.upload.length, told.missing), (length, vec![(2, 2)]));
+        send(&engine, id, &whole, 2).await;
+        let file = engine.complete(&ada(), id, Completion::default()).await.unwrap();
+        assert_eq!(content(&engine, &file).await, whole);
+    }
 }

@@ -126,7 +126,7 @@ pub trait ObjectStore: Send + Sync {
     /// How this store writes.
     fn placement(&self) -> Placement;
 
-    /// Writes the manifest of a new upload, durably.
+    /// Writes the manifest of an upload, durably; over the one that is there, where its length becomes known later.
     async fn announce(&self, manifest: &Manifest) -> Result<(), StoreError>;
 
     /// The manifest of an upload. A manifest that cannot be read as one is [`Corrupt`](super::Failure::Corrupt).

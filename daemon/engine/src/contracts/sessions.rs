@@ -95,7 +95,7 @@ pub enum Recording {
     Unknown,
 }
 
-/// A change of an upload's head.
+/// A change of an upload's head. What is declared with it is in the manifest before: a record may be lost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settlement {
     /// The new state.

@@ -190,10 +190,9 @@ impl Engine {
 
     /// Settles the length, if it becomes known now.
     async fn declare(&self, upload: Upload, length: Option<u64>) -> Result<Upload, Refusal> {
-        if length.is_none() || upload.length.is_some() {
-            return Ok(upload);
-        }
-        let change = Settlement { length, ..Settlement::to(State::Open) };
+        let Some(length) = length.filter(|_| upload.length.is_none()) else { return Ok(upload) };
+        self.announce_length(&upload, length).await?;
+        let change = Settlement { length: Some(length), ..Settlement::to(State::Open) };
         match self.settle(upload.id, &[State::Open], &change).await? {
             Some(head) if head.changed => Ok(head.upload),
             Some(head) => Err(Refusal::NotOpen { state: head.upload.state }),

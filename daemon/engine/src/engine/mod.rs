@@ -136,12 +136,13 @@ impl Engine {
     /// Asks every store, and every storage, at once whether it answers, and those that can be set up in many ways how
     /// they are.
     pub async fn check(&self) -> Vec<Checked> {
-        let (sessions, standing, catalog, storages) = futures_util::join!(
+        let (sessions, standing, catalog, storages) = futures_util::future::join4(
             self.ground.sessions.check(),
             self.ground.sessions.standing(),
             self.ground.catalog.check(),
             self.ground.objects.check(),
-        );
+        )
+        .await;
         let mut checks = vec![
             Checked { standing: standing.ok(), ..Checked::of(Store::Sessions, sessions) },
             Checked::of(Store::Catalog, catalog),

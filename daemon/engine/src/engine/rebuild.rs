@@ -131,6 +131,16 @@ impl Engine {
         Err(loses("settle"))
     }
 
+    /// Writes the manifest again with a length that becomes known only now, so that it is not lost with the record.
+    pub(super) async fn announce_length(&self, upload: &Upload, length: u64) -> Result<(), Refusal> {
+        // Nobody removes the manifest in between: what has ended does not come back.
+        let _turn = self.mending.turn(upload.id).await;
+        let manifest = self.ground.objects.manifest_in(&upload.storage, upload.id).await?;
+        let Manifest { upload: announced } = manifest.ok_or(Refusal::NoUpload)?;
+        let manifest = Manifest { upload: Upload { length: Some(length), ..announced } };
+        Ok(self.ground.objects.find(&upload.storage)?.announce(&manifest).await?)
+    }
+
     /// Puts a lost record back, from the storage in which it is known to lie, else from whichever has its manifest.
     async fn put_back(&self, id: UploadId, storage: Option<&StorageName>) -> Result<Mended, Refusal> {
         if let Some(origin) = self.ground.catalog.origin(id).await? {
@@ -162,10 +172,14 @@ impl Engine {
             self.ground.sessions.vouch(id).await?;
             return Ok(Mended::Record(Rebuilt::There));
         }
-        if self.ground.objects.manifest_in(storage, id).await?.is_none() {
+        let Some(manifest) = self.ground.objects.manifest_in(storage, id).await? else {
             tracing::info!(upload.id = %id, "the session store went back to before the end of an upload; it is ended again");
             self.forget_in_turn(id, storage).await?;
             return Ok(Mended::Nothing);
+        };
+        if let Some(length) = manifest.upload.length {
+            let declared = Settlement { length: Some(length), ..Settlement::to(State::Open) };
+            self.ground.sessions.settle(id, &[State::Open], declared).await?;
         }
         // What was computed along the record as it was says nothing of the record as it will be.
         self.forget_digests(id).await?;
