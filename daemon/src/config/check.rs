@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::layers::Origins;
+use super::storages::{RULES, STORAGES};
 use super::values::bytes_text;
 use super::{Config, ConfigError, Origin, Server, Sessions, Uploads};
 
@@ -82,7 +83,43 @@ impl Bounds<'_> {
         if config.storage.scheme.is_empty() {
             return Err(self.refused("storage.scheme", "it is empty"));
         }
-        Ok(())
+        self.storages(config)
+    }
+
+    /// Storages and rules among each other.
+    fn storages(&self, config: &Config) -> Result<(), ConfigError> {
+        for (name, storage) in &config.storages {
+            let section = format!("{STORAGES}.{name}");
+            if name.is_default() {
+                let why = "`default` is the storage of the section [storage]";
+                return Err(self.refused_section(&section, why));
+            }
+            if storage.scheme.is_empty() {
+                return Err(self.refused(&format!("{section}.scheme"), "it is empty"));
+            }
+        }
+        if let Some((one, other)) = config.same_place() {
+            let section = format!("{STORAGES}.{other}");
+            let why = format!("it is the same place as that of the storage `{one}`");
+            return Err(self.refused_section(&section, why));
+        }
+        let Some(rule) = config.bad_rule(config.storage_rules.iter()) else { return Ok(()) };
+        let names: Vec<String> = config.all_storages().map(|(name, _)| name.to_string()).collect();
+        Err(self.refused(
+            RULES,
+            match &rule.storage {
+                Some(name) => format!("there is no storage `{name}`; there are {}", names.join(", ")),
+                None => "a rule does not name its `storage`".to_owned(),
+            },
+        ))
+    }
+
+    /// Refuses a section, at the first of its keys that was given.
+    fn refused_section(&self, section: &str, message: impl Into<String>) -> ConfigError {
+        let within = format!("{section}.");
+        let place = self.origins.iter().find(|(key, _)| key.starts_with(&within));
+        let place = place.map_or(Origin::Default, |(_, origin)| origin.clone());
+        ConfigError::Value { place, key: section.to_owned(), message: message.into() }
     }
 
     fn sessions(&self, sessions: &Sessions) -> Result<(), ConfigError> {

@@ -10,12 +10,13 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use super::options::is_secret;
-use super::{Config, ConfigError, Flags, Origin, check};
+use super::storages::{RULE_KEYS, RULES, STORAGES, StorageRule};
+use super::{Config, ConfigError, Flags, Origin, Storage, check};
 
 /// The prefix of variables that are ours.
 const PREFIX: &str = "CAIRN__";
-/// The one section whose keys are the storage service's, and therefore free.
-const FREE: &str = "storage.options";
+/// The end of the sections whose keys are the storage service's, and therefore free.
+const FREE: &str = "options";
 
 /// Secrets that have a key of their own; each may be given by the name of a file, as `…_file`.
 const SECRETS: [&str; 2] = ["sessions.password", "sessions.sentinel_password"];
@@ -132,8 +133,14 @@ fn apply(settings: Vec<Setting>) -> Result<Config, ConfigError> {
 }
 
 impl Setting {
+    /// A storage is there even if nothing else is said of it.
+    fn of_a_named_storage(section: &str, origin: Origin) -> Self {
+        let value = Value::String(Storage::default().scheme);
+        Self { section: section.to_owned(), key: "scheme".to_owned(), value, origin }
+    }
+
     fn name(&self) -> String {
-        format!("{}.{}", self.section, self.key)
+        joined(&self.section, &self.key)
     }
 
     fn refused(&self, message: impl Into<String>) -> ConfigError {
@@ -142,7 +149,7 @@ impl Setting {
 
     fn put_into(&self, table: &mut Table) {
         let mut place = table;
-        for part in self.section.split('.') {
+        for part in self.section.split('.').filter(|part| !part.is_empty()) {
             let inner = place.entry(part).or_insert_with(|| Value::Table(Table::new()));
             let Value::Table(inner) = inner else { return };
             place = inner;
@@ -152,7 +159,7 @@ impl Setting {
 
     /// A secret that is told by the name of a file (`secret_access_key_file`) becomes what the file holds.
     fn without_file(mut self) -> Result<Self, ConfigError> {
-        let free = |name: &&str| self.section == FREE && is_secret(name);
+        let free = |name: &&str| is_free(&self.section) && is_secret(name);
         let own = |name: &&str| names_secret_file(&self.name()) && !name.is_empty();
         let Some(name) = self.key.strip_suffix("_file").filter(|name| free(name) || own(name)) else {
             return Ok(self);
@@ -198,8 +205,15 @@ impl File<'_> {
         for (key, value) in table {
             let origin = self.place(key.span().start);
             let name = joined(section, key.get_ref());
-            if section != FREE && !names_secret_file(&name) && find(self.known, &name).is_none() {
+            if name == RULES {
+                settings.push(self.rules(value, origin)?);
+                continue;
+            }
+            if !is_free(section) && !names_secret_file(&name) && find(self.known, &name).is_none() {
                 return Err(unknown(self.known, name, origin));
+            }
+            if section == STORAGES {
+                settings.push(Setting::of_a_named_storage(&name, origin.clone()));
             }
             match (find(self.known, &name), value.get_ref()) {
                 (Some(Value::Table(_)), DeValue::Table(inner)) => self.walk(&name, inner, settings)?,
@@ -216,6 +230,36 @@ impl File<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The rules of storages: tables of known keys.
+    fn rules(&self, value: &Spanned<DeValue<'_>>, origin: Origin) -> Result<Setting, ConfigError> {
+        let not_rules = || ConfigError::Value {
+            place: origin.clone(),
+            key: RULES.to_owned(),
+            message: format!("it is a list of rules: write [[{RULES}]]"),
+        };
+        let DeValue::Array(items) = value.get_ref() else { return Err(not_rules()) };
+        let mut rules = Vec::new();
+        for item in items {
+            let DeValue::Table(keys) = item.get_ref() else { return Err(not_rules()) };
+            let mut rule = Table::new();
+            for (key, value) in keys {
+                let (name, place) = (joined(RULES, key.get_ref()), self.place(key.span().start));
+                if !RULE_KEYS.contains(&key.get_ref().as_ref()) {
+                    return Err(unknown(self.known, name, place));
+                }
+                rule.insert(key.get_ref().to_string(), self.owned(&name, value)?);
+            }
+            let alone = Value::Table(rule.clone()).try_into::<StorageRule>();
+            alone.map_err(|error| ConfigError::Value {
+                place: self.place(item.span().start),
+                key: RULES.to_owned(),
+                message: error.message().to_owned(),
+            })?;
+            rules.push(Value::Table(rule));
+        }
+        Ok(Setting { section: String::new(), key: RULES.to_owned(), value: Value::Array(rules), origin })
     }
 
     fn owned(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<Value, ConfigError> {
@@ -249,13 +293,17 @@ fn variable_setting(name: &str, value: &OsString, known: &Table) -> Result<Setti
     let origin = Origin::Variable(name.to_owned());
     let words: Vec<String> = name.trim_start_matches(PREFIX).split("__").map(str::to_lowercase).collect();
     let key = words.join(".");
+    if key == RULES {
+        let message = "rules are written in the file".to_owned();
+        return Err(ConfigError::Value { place: origin, key, message });
+    }
     let default = find(known, &key);
     if matches!(default, Some(Value::Table(_))) {
         let message = format!("it is a section: write {name}__KEY");
         return Err(ConfigError::Value { place: origin, key, message });
     }
     let (section, last) = key.rsplit_once('.').unwrap_or(("", &key));
-    if default.is_none() && section != FREE && !names_secret_file(&key) {
+    if default.is_none() && !is_free(section) && !names_secret_file(&key) {
         return Err(unknown(known, key, origin));
     }
     let refused = |message: &str| ConfigError::Value {
@@ -286,10 +334,28 @@ fn joined(section: &str, key: &str) -> String {
     if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
 }
 
-/// The default of a key or section.
+/// Whether the keys of a section are the storage service's.
+fn is_free(section: &str) -> bool {
+    let mut parts = section.split('.');
+    match parts.next() {
+        Some("storage") => {}
+        Some(STORAGES) => drop(parts.next()),
+        _ => return false,
+    }
+    parts.next() == Some(FREE) && parts.next().is_none()
+}
+
+/// The default of a key or section. Every storage beside the default one knows the same keys.
 fn find<'a>(known: &'a Table, name: &str) -> Option<&'a Value> {
     let mut parts = name.split('.');
-    let mut found = known.get(parts.next()?)?;
+    let first = match parts.next()? {
+        STORAGES => {
+            parts.next();
+            "storage"
+        }
+        first => first,
+    };
+    let mut found = known.get(first)?;
     for part in parts {
         found = found.as_table()?.get(part)?;
     }
@@ -297,8 +363,12 @@ fn find<'a>(known: &'a Table, name: &str) -> Option<&'a Value> {
 }
 
 fn unknown(known: &Table, key: String, place: Origin) -> ConfigError {
-    let mut names = Vec::new();
+    let mut names = vec![STORAGES.to_owned(), RULES.to_owned()];
+    names.extend(RULE_KEYS.map(|key| joined(RULES, key)));
     collect_names("", known, &mut names);
+    if let Some((storage, storages)) = known.get("storage").and_then(Value::as_table).zip(storage_of(&key)) {
+        collect_names(storages, storage, &mut names);
+    }
     // A key in the wrong section is as likely as a misspelt one, so its own name counts alone, too.
     let own = key.rsplit('.').next().unwrap_or(&key);
     let likeness = |name: &String| {
@@ -311,6 +381,13 @@ fn unknown(known: &Table, key: String, place: Origin) -> ConfigError {
         key,
         nearest: nearest.filter(|(likeness, _)| *likeness > 0.8).map(|(_, name)| name),
     }
+}
+
+/// For a key of a storage beside the default one: its section, `storages.NAME`.
+fn storage_of(key: &str) -> Option<&str> {
+    let rest = key.strip_prefix(STORAGES)?.strip_prefix('.')?;
+    let (name, _) = rest.split_once('.')?;
+    key.get(..STORAGES.len() + 1 + name.len())
 }
 
 fn collect_names(section: &str, table: &Table, names: &mut Vec<String>) {

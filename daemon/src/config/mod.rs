@@ -16,12 +16,14 @@ mod options;
 mod reload;
 mod secret;
 mod sections;
+mod storages;
 mod values;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use cairn_engine::Policy;
+use cairn_engine::{Policy, StorageName};
 use serde::{Deserialize, Serialize};
 
 pub use environment::Environment;
@@ -35,6 +37,7 @@ pub use sections::{
     Auth, AuthMode, Catalog, Durability, InstantRule, Log, LogFormat, Merge, MergeMode, PlacementWish,
     Protocols, Server, Sessions, SocketMode, Storage, Sweep, Uploads,
 };
+pub use storages::StorageRule;
 
 /// Every key with its default and a comment: what `config.example.toml` says.
 pub const EXAMPLE: &str = include_str!("../../../config.example.toml");
@@ -51,6 +54,12 @@ pub struct Config {
     pub catalog: Catalog,
     /// Where bytes are kept.
     pub storage: Storage,
+    /// Other places for bytes, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub storages: BTreeMap<StorageName, Storage>,
+    /// Which of them takes new content; the first that holds counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub storage_rules: Vec<StorageRule>,
     /// The limits and habits of uploads.
     pub uploads: Uploads,
     /// When blobs of many extents become one object.
@@ -87,7 +96,7 @@ impl Config {
             grace: self.sweep.grace,
             remember: self.sweep.remember,
             max_orphan_percent: self.sweep.max_orphan_percent,
-            storage_rules: Vec::new(),
+            storage_rules: self.storage_rules.iter().map(Into::into).collect(),
         }
     }
 

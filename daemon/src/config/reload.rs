@@ -1,5 +1,10 @@
 //! What a reload may change while the daemon runs.
 
+use std::collections::BTreeSet;
+
+use cairn_engine::StorageName;
+
+use super::storages::{RULES, STORAGES};
 use super::{Config, Uploads};
 
 /// What came of reading the configuration again.
@@ -15,11 +20,15 @@ pub struct Reloaded {
 
 impl Config {
     /// Takes from `new` what can change while the daemon runs: the limits and habits of uploads (but not their
-    /// durability), merging, sweeping, origins, protocols, limits of requests, the time to stop, and the level of the
+    /// durability), where new content goes, merging, sweeping, origins, protocols, limits of requests, the time to stop, and the level of the
     /// log.
     pub fn reloaded(&self, new: &Self) -> Reloaded {
         let mut config = self.clone();
         config.uploads = Uploads { durability: self.uploads.durability, ..new.uploads.clone() };
+        // Storages are opened at the start, so a rule about a new one has to wait for the next.
+        if self.bad_rule(new.storage_rules.iter()).is_none() {
+            config.storage_rules.clone_from(&new.storage_rules);
+        }
         config.merge = new.merge.clone();
         config.sweep = new.sweep.clone();
         config.log.level.clone_from(&new.log.level);
@@ -46,10 +55,16 @@ fn different_keys(one: &Config, other: &Config) -> Vec<String> {
         ("sessions.sentinel_password", ours.sentinel_password != theirs.sentinel_password),
     ];
     keys.extend(secrets.iter().filter(|(_, differs)| *differs).map(|(key, _)| (*key).to_owned()));
+    if one.storage_rules != other.storage_rules {
+        keys.push(RULES.to_owned());
+    }
+    let names: BTreeSet<_> = one.storages.keys().chain(other.storages.keys()).collect();
+    let differ = |name: &&&StorageName| one.storages.get(**name) != other.storages.get(**name);
+    keys.extend(names.iter().filter(differ).map(|name| format!("{STORAGES}.{name}")));
     let (Ok(one), Ok(other)) = (toml::Table::try_from(one), toml::Table::try_from(other)) else {
         return keys;
     };
-    for (section, values) in &one {
+    for (section, values) in one.iter().filter(|(section, _)| *section != STORAGES) {
         let (Some(values), Some(others)) = (values.as_table(), other.get(section).and_then(|v| v.as_table()))
         else {
             continue;

@@ -170,6 +170,13 @@ pub struct Storage {
     pub options: Options,
 }
 
+impl Storage {
+    /// Whether it is a local file system.
+    pub fn is_local(&self) -> bool {
+        matches!(self.scheme.as_str(), "fs" | "file")
+    }
+}
+
 impl Default for Storage {
     fn default() -> Self {
         Self { scheme: "fs".to_owned(), placement: PlacementWish::default(), options: Options::default() }

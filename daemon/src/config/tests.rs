@@ -324,6 +324,112 @@ fn a_secret_comes_from_a_file() {
     );
 }
 
+/// A second storage, and rules for it.
+const TWO: &str = "[storages.cold-2]\nscheme = \"s3\"\n[storages.cold-2.options]\nbucket = \"b\"\n\
+                   secret_access_key = \"hunter2\"\n[storages.near]\n[[storage_rules]]\npath_prefix = \"/video/\"\n\
+                   min_length = \"1MiB\"\nstorage = \"cold-2\"\n[[storage_rules]]\nowner = \"ann\"\nstorage = \"default\"\n";
+
+#[test]
+fn storages_have_names_and_rules_name_them() {
+    let config = read(TWO, &[("CAIRN__STORAGES__NEAR__PLACEMENT", "objects")], &[]).0.unwrap();
+    let names: Vec<String> = config.all_storages().map(|(name, _)| name.to_string()).collect();
+    assert_eq!(names, ["default", "cold-2", "near"]);
+    let near: cairn_engine::StorageName = "near".parse().unwrap();
+    assert_eq!(config.storages[&near].placement, PlacementWish::Objects);
+    assert_eq!(config.default_root(&near), Path::new("./cairn-data/storages/near"));
+    let rules = config.policy().storage_rules;
+    assert_eq!(rules[0].path_prefix.as_deref(), Some("video/"));
+    assert_eq!((rules[0].min_length, rules[0].max_length), (Some(1 << 20), None));
+    assert_eq!(rules[1].storage.as_str(), "default");
+    assert_eq!(read(&config.print().unwrap(), &[], &[]).0.unwrap().storage_rules, config.storage_rules);
+    for print in [config.print().unwrap(), format!("{config:?}")] {
+        assert!(!print.contains("hunter2") && print.contains("cold-2"), "{print}");
+    }
+}
+
+#[test]
+fn the_secret_of_a_named_storage_comes_from_a_file_or_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::write(&path, "hunter2\n").unwrap();
+    let file = format!("[storages.cold.options]\nsecret_access_key_file = {:?}\n", path.to_str().unwrap());
+    let variables = [("CAIRN__STORAGES__COLD__OPTIONS__SESSION_TOKEN", "hunter3")];
+    let config = read(&file, &variables, &[]).0.unwrap();
+    let cold = &config.storages[&"cold".parse::<cairn_engine::StorageName>().unwrap()];
+    assert_eq!(cold.options.reveal()["secret_access_key"], "hunter2");
+    assert_eq!(cold.options.reveal()["session_token"], "hunter3");
+}
+
+#[test]
+fn storages_and_rules_that_cannot_be_are_refused() {
+    let cases = [
+        (
+            "[storages.cold]\nshceme = \"s3\"\n",
+            "cairn.toml:2:1: there is no key `storages.cold.shceme`; is `storages.cold.scheme` meant?",
+        ),
+        (
+            "[storage]\n[storagess.cold]\n",
+            "cairn.toml:2:2: there is no key `storagess`; is `storages` meant?",
+        ),
+        (
+            "[[storage_rules]]\nprefix = \"a\"\nstorage = \"default\"\n",
+            "cairn.toml:2:1: there is no key `storage_rules.prefix`; is `storage_rules.path_prefix` meant?",
+        ),
+        (
+            "[[storage_rules]]\nstorage = \"warm\"\n[storages.cold]\nscheme = \"memory\"\n",
+            "cairn.toml:1:3: storage_rules: there is no storage `warm`; there are default, cold",
+        ),
+        (
+            "[[storage_rules]]\nowner = \"a\"\n",
+            "cairn.toml:1:3: storage_rules: a rule does not name its `storage`",
+        ),
+        (
+            "storage_rules = \"cold\"\n",
+            "cairn.toml:1:1: storage_rules: it is a list of rules: write [[storage_rules]]",
+        ),
+        (
+            "[storages.default]\nscheme = \"memory\"\n",
+            "cairn.toml:2:1: storages.default: `default` is the storage of the section [storage]",
+        ),
+        (
+            "[storage.options]\nroot = \"/a/b\"\n[storages.cold.options]\nroot = \"/a/./b/\"\n",
+            "cairn.toml:4:1: storages.cold: it is the same place as that of the storage `default`",
+        ),
+        (
+            "[storages]\nscheme = \"s3\"\n",
+            "cairn.toml:2:1: storages.scheme: it is a section: write [storages.scheme]",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(refusal(text), expected);
+    }
+    let bucket = |name: &str| {
+        format!("[storages.{name}]\nscheme = \"s3\"\n[storages.{name}.options]\nbucket = \"b\"\n")
+    };
+    let said = refusal(&(bucket("a") + &bucket("b")));
+    assert!(said.ends_with("storages.b: it is the same place as that of the storage `a`"), "{said}");
+    assert!(refusal("[storages.Cold]\nscheme = \"s3\"\n").contains("not the name of a storage"));
+    assert_eq!(
+        refused_variable("CAIRN__STORAGE_RULES", "x"),
+        "CAIRN__STORAGE_RULES: storage_rules: rules are written in the file"
+    );
+}
+
+#[test]
+fn a_reload_takes_rules_and_no_storages() {
+    let old = read(TWO, &[], &[]).0.unwrap();
+    let fewer =
+        read("[storages.cold-2]\nscheme = \"s3\"\n[[storage_rules]]\nstorage = \"cold-2\"\n", &[], &[]);
+    let reloaded = old.reloaded(&fewer.0.unwrap());
+    assert_eq!(reloaded.changed, ["storage_rules"]);
+    assert_eq!(reloaded.kept, ["storages.cold-2", "storages.near"]);
+    assert_eq!(reloaded.config.storage_rules.len(), 1);
+    let other = read("[storages.new]\n[[storage_rules]]\nstorage = \"new\"\n", &[], &[]).0.unwrap();
+    let reloaded = old.reloaded(&other);
+    assert_eq!(reloaded.config.storage_rules, old.storage_rules);
+    assert_eq!(reloaded.kept, ["storage_rules", "storages.cold-2", "storages.near", "storages.new"]);
+}
+
 #[test]
 fn a_file_that_is_not_there_is_refused_by_its_name() {
     let flags = Flags { config: Some(PathBuf::from("/nowhere/cairn.toml")), ..Flags::default() };

@@ -10,7 +10,6 @@ use crate::data_dir::check_writable;
 /// Looks at everything that can be looked at from outside.
 pub(super) fn check(config: &Config) -> Result<(), StartError> {
     let (catalog, database, admin) = (config.catalog_path(), config.sessions_path(), config.admin_socket());
-    let root = config.storage.options.find("root").map_or_else(|| config.objects_root(), Into::into);
     println!("listen         {}", config.server.listen);
     println!("admin socket   {}", admin.display());
     println!("data directory {}", config.server.data_dir.display());
@@ -19,17 +18,22 @@ pub(super) fn check(config: &Config) -> Result<(), StartError> {
         None => println!("sessions       {}", database.display()),
     }
     println!("catalog        {}", catalog.display());
-    let local = matches!(config.storage.scheme.as_str(), "fs" | "file");
-    match local {
-        true => println!("storage        {} in {}", config.storage.scheme, root.display()),
-        false => println!("storage        {}", config.storage.scheme),
+    let mut roots = Vec::new();
+    for (name, storage) in config.all_storages() {
+        let label = if name.is_default() { "storage".to_owned() } else { format!("storage {name}") };
+        let root = storage.options.find("root").map_or_else(|| config.default_root(&name), Into::into);
+        match storage.is_local() {
+            true => println!("{label:<14} {} in {}", storage.scheme, root.display()),
+            false => println!("{label:<14} {}", storage.scheme),
+        }
+        roots.extend(storage.is_local().then_some(root));
     }
     check_writable(&config.server.data_dir)?;
     for file in [&catalog, &database, &admin] {
         check_writable(file.parent().unwrap_or(Path::new(".")))?;
     }
-    if local {
-        check_writable(&root)?;
+    for root in &roots {
+        check_writable(root)?;
     }
     check_sessions(config)?;
     println!("the configuration is right");

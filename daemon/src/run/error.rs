@@ -5,8 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use cairn_engine::Refusal;
 use cairn_engine::contracts::StoreError;
+use cairn_engine::{Refusal, StorageName};
 use cairn_stores::{OpenError, RedisConfigError, objects};
 
 use crate::config::ConfigError;
@@ -78,9 +78,32 @@ pub enum StartError {
         #[source]
         source: Box<StoreError>,
     },
-    /// The storage cannot be opened.
-    #[error("the storage cannot be opened")]
-    Objects(#[source] Box<objects::OpenError>),
+    /// A storage cannot be opened.
+    #[error("the storage `{storage}` cannot be opened")]
+    Objects {
+        /// Which.
+        storage: StorageName,
+        /// Why.
+        #[source]
+        source: Box<objects::OpenError>,
+    },
+    /// Blobs lie in a storage that is not configured any more.
+    #[error(
+        "{blobs} {} ({bytes} bytes) in the storage `{storage}`, which is not configured: put [storages.{storage}] back, \
+         and move them first with `cairnctl blobs move --from {storage} --to default --all`",
+        if *blobs == 1 { "blob lies" } else { "blobs lie" }
+    )]
+    StorageGone {
+        /// Which.
+        storage: StorageName,
+        /// Blobs that lie there.
+        blobs: u64,
+        /// Their bytes there.
+        bytes: u64,
+    },
+    /// The catalog does not tell which storages it names.
+    #[error("the catalog does not tell which storages it names")]
+    Totals(#[source] Refusal),
     /// Open uploads could not be looked at after a reboot.
     #[error("open uploads cannot be looked at")]
     Recheck(#[source] Refusal),
@@ -123,8 +146,8 @@ impl StartError {
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Redis(_) => Exit::Config,
-            Self::Objects(source) => match **source {
+            Self::Config(_) | Self::Redis(_) | Self::StorageGone { .. } => Exit::Config,
+            Self::Objects { source, .. } => match **source {
                 objects::OpenError::Directory { .. } => Exit::Failed,
                 _ => Exit::Config,
             },

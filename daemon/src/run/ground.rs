@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use cairn_engine::contracts::{Catalog, ObjectStore, Placement, SessionStore};
+use cairn_engine::contracts::{Catalog, Placement, SessionStore};
 use cairn_engine::engine::Ground;
-use cairn_engine::{Chance, Clock, Storages};
+use cairn_engine::{Chance, Clock, StorageName, Storages};
 use cairn_stores::SqliteCatalog;
 use cairn_stores::objects::{self, ObjectsConfig};
 
 use super::{StartError, sessions};
-use crate::config::{Config, Durability, PlacementWish};
+use crate::config::{Config, Durability, PlacementWish, Storage};
 use crate::metered::{self, Gate};
 use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
@@ -38,12 +38,11 @@ pub(super) fn open(
     let catalog: Arc<dyn Catalog> = Arc::new(catalog);
     let sessions = sessions::open(config)?;
     let gate = Gate::default();
-    let objects: Arc<dyn ObjectStore> =
-        objects::open(&objects_config(config)).map_err(|source| StartError::Objects(Box::new(source)))?;
+    let objects = storages(config, metrics)?;
     let ground = Ground {
         sessions: metered::sessions(metrics, Arc::clone(&sessions), gate.clone()),
         catalog: metered::catalog(metrics, catalog),
-        objects: Storages::one(metered::objects(metrics, objects)),
+        objects,
         clock: Arc::new(SystemClock),
         chance: Arc::new(chance),
         errands: Arc::new(supervisor.clone()),
@@ -51,15 +50,27 @@ pub(super) fn open(
     Ok(Opened { ground, sessions, gate })
 }
 
-fn objects_config(config: &Config) -> ObjectsConfig {
-    let mut options = config.storage.options.reveal().clone();
+/// Opens every storage.
+fn storages(config: &Config, metrics: &Arc<Metrics>) -> Result<Storages, StartError> {
+    let mut opened = Vec::new();
+    for (name, storage) in config.all_storages() {
+        let store = objects::open(&objects_config(config, &name, storage))
+            .map_err(|source| StartError::Objects { storage: name.clone(), source: Box::new(source) })?;
+        opened.push((name, metered::objects(metrics, store)));
+    }
+    let (_, default) = opened.remove(0);
+    Ok(Storages::new(default, opened))
+}
+
+fn objects_config(config: &Config, name: &StorageName, storage: &Storage) -> ObjectsConfig {
+    let mut options = storage.options.reveal().clone();
     // An option that is empty is one that was not given.
     options.retain(|_, value| !value.is_empty());
     ObjectsConfig {
-        scheme: config.storage.scheme.clone(),
+        scheme: storage.scheme.clone(),
         options,
-        default_root: config.objects_root(),
-        placement: match config.storage.placement {
+        default_root: config.default_root(name),
+        placement: match storage.placement {
             PlacementWish::ByScheme => None,
             PlacementWish::InPlace => Some(Placement::InPlace),
             PlacementWish::Objects => Some(Placement::Objects),

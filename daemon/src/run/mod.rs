@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cairn_engine::Engine;
+use cairn_engine::engine::Ground;
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
@@ -110,6 +111,7 @@ async fn serve(
 ) -> Result<(), StartError> {
     let metrics = Arc::new(Metrics::default());
     let opened = ground::open(&config, &supervisor, &metrics)?;
+    must_have_every_storage(&opened.ground).await?;
     let recheck = Recheck::of(&opened, &config, data_dir);
     let rechecked = recheck.at_once().await?;
     supervisor.start("tell of the sessions", sessions::tell(opened.sessions));
@@ -145,6 +147,18 @@ fn greet(places: &str, config: &Config) {
             "cairn listens on {places} and keeps everything in {}; Ctrl-C stops it",
             config.server.data_dir.display()
         );
+    }
+}
+
+/// A storage that blobs lie in must be there: without it they would look lost, one by one.
+async fn must_have_every_storage(ground: &Ground) -> Result<(), StartError> {
+    let known = ground.objects.names();
+    let totals = ground.catalog.storage_totals().await.map_err(|error| StartError::Totals(error.into()))?;
+    match totals.into_iter().find(|total| !known.contains(&total.storage)) {
+        Some(total) => {
+            Err(StartError::StorageGone { storage: total.storage, blobs: total.blobs, bytes: total.bytes })
+        }
+        None => Ok(()),
     }
 }
 
