@@ -215,6 +215,24 @@ pub(crate) enum BlobVerb {
     },
     /// Rewrite blobs of many extents as one object each
     Merge(Which),
+    /// Move blobs into another storage, each verified on the way; again goes on with those that are left
+    Move {
+        /// Which.
+        #[command(flatten)]
+        which: Which,
+        /// The storage that takes them
+        #[arg(long, value_name = "NAME")]
+        to: String,
+        /// Only those that lie in this storage
+        #[arg(long, value_name = "NAME")]
+        from: Option<String>,
+        /// Tell what would move and move nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Read blobs and compare every byte with what was stored
     Verify(Which),
 }

@@ -14,7 +14,19 @@ pub(crate) fn somebody_is_there() -> bool {
 /// # Errors
 /// The terminal cannot be read.
 pub(crate) async fn remove_these() -> Result<bool, Failure> {
-    eprint!("Remove these? [y/N] ");
+    yes_to("Remove these?").await
+}
+
+/// The same for moving.
+///
+/// # Errors
+/// The terminal cannot be read.
+pub(crate) async fn move_these() -> Result<bool, Failure> {
+    yes_to("Move these?").await
+}
+
+async fn yes_to(question: &str) -> Result<bool, Failure> {
+    eprint!("{question} [y/N] ");
     std::io::stderr().flush().map_err(Failure::Output)?;
     // A person may take any time to answer: that must not hold up the thread of the connections.
     let answer = tokio::task::spawn_blocking(|| {

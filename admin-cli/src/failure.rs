@@ -36,9 +36,11 @@ pub(crate) enum Failure {
         /// What one of them is.
         noun: &'static str,
     },
-    /// Nobody can be asked whether this may be removed.
-    #[error("this would remove {what}, and nobody can be asked: say --yes to remove it")]
+    /// Nobody can be asked whether this may be done.
+    #[error("this would {verb} {what}, and nobody can be asked: say --yes to {verb} it")]
     NobodyToAsk {
+        /// What would be done with it: `remove`, `move`.
+        verb: &'static str,
         /// What would go.
         what: String,
     },

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cairn_admin_api::{Client, ClientError, Event, Which};
+use cairn_admin_api::{Client, ClientError, Event};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::de::DeserializeOwned;
 
@@ -44,10 +44,10 @@ struct Collector<T> {
 pub(crate) async fn follow<T: DeserializeOwned>(
     client: &Client,
     path: &str,
-    which: &Which,
+    request: &impl serde::Serialize,
     length: impl Fn(&T) -> u64,
 ) -> Result<Work<T>, Failure> {
-    collect(Collector::new("blob", bar(BYTES)), client, path, which, length).await
+    collect(Collector::new("blob", bar(BYTES)), client, path, request, length).await
 }
 
 /// Asks for long work on uploads, each of which moves the bar by one, and waits for its end.
@@ -57,20 +57,20 @@ pub(crate) async fn follow<T: DeserializeOwned>(
 pub(crate) async fn follow_uploads<T: DeserializeOwned>(
     client: &Client,
     path: &str,
-    which: &Which,
+    request: &impl serde::Serialize,
 ) -> Result<Work<T>, Failure> {
-    collect(Collector::new("upload", bar(ITEMS)), client, path, which, |_| 1).await
+    collect(Collector::new("upload", bar(ITEMS)), client, path, request, |_| 1).await
 }
 
 async fn collect<T: DeserializeOwned>(
     mut collector: Collector<T>,
     client: &Client,
     path: &str,
-    which: &Which,
+    request: &impl serde::Serialize,
     length: impl Fn(&T) -> u64,
 ) -> Result<Work<T>, Failure> {
     let interrupted = {
-        let events = client.events(path, which, |event| collector.take(event, &length));
+        let events = client.events(path, request, |event| collector.take(event, &length));
         tokio::select! {
             outcome = events => outcome.map(|()| false),
             pressed = tokio::signal::ctrl_c() => pressed.map(|()| true).map_err(|error| ClientError::Broken(error.into())),

@@ -1,4 +1,4 @@
-//! `blobs`: list, show; and the long work, merge and verify.
+//! `blobs`: list, show; and the long work, merge and verify. Moving has a room of its own.
 
 use std::process::ExitCode;
 
@@ -26,6 +26,10 @@ pub(crate) async fn run(context: &Context, verb: BlobVerb) -> Result<ExitCode, F
         }
         BlobVerb::Show { digest } => show(context, &digest).await,
         BlobVerb::Merge(which) => merge(context, which).await,
+        BlobVerb::Move { which, to, from, dry_run, yes } => {
+            let which = api::Which { ids: which.digests, all: which.all };
+            super::moves::run(context, api::Move { which, to, from, dry_run }, yes).await
+        }
         BlobVerb::Verify(which) => verify(context, which).await,
     }
 }
@@ -79,7 +83,7 @@ async fn verify(context: &Context, which: Which) -> Result<ExitCode, Failure> {
 }
 
 /// A table and what it comes to; the sum alone if there is nothing in it.
-fn with_sum<T>(table: Table, items: &[T], context: &Context, sum: &str) -> String {
+pub(super) fn with_sum<T>(table: Table, items: &[T], context: &Context, sum: &str) -> String {
     if items.is_empty() {
         return format!("{sum}\n");
     }
@@ -93,18 +97,24 @@ pub(super) fn merge_code(merged: &[Merged]) -> ExitCode {
 
 /// Blobs, one per line.
 fn table(blobs: &[Blob]) -> Table {
-    let mut table = Table::new(&["BLOB", ">LENGTH", ">EXTENTS", ">FILES", "CREATED"]);
+    let mut table = Table::new(&["BLOB", ">LENGTH", ">EXTENTS", "STORAGE", ">FILES", "CREATED"]);
     for blob in blobs {
         let cells = [
             blob.blob.clone(),
             size(blob.length),
             blob.extents.to_string(),
+            place(&blob.storages),
             blob.files.to_string(),
             moment(&blob.created_at),
         ];
         table.row(Tone::Plain, cells);
     }
     table
+}
+
+/// The storages of a blob; one without lies in the catalog.
+fn place(storages: &[String]) -> String {
+    if storages.is_empty() { "(catalog)".to_owned() } else { storages.join(", ") }
 }
 
 fn facts(detail: &BlobDetail) -> Table {
@@ -115,6 +125,9 @@ fn facts(detail: &BlobDetail) -> Table {
         table.fact("digest", digest);
     }
     table.fact("lies in", if detail.inline { "the catalog" } else { "objects" });
+    if !detail.inline {
+        table.fact("storage", place(&detail.storages));
+    }
     table.fact("extents", number_of(&detail.extents).to_string());
     table.fact("files", detail.files.to_string());
     table.fact("created at", moment(&detail.created_at));

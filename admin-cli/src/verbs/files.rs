@@ -64,7 +64,7 @@ async fn remove(context: &Context, address: &str, yes: bool) -> Result<ExitCode,
 async fn agreed(context: &Context, file: &File) -> Result<bool, Failure> {
     if !ask::somebody_is_there() {
         let what = format!("the file {} of {} ({})", file.path, file.owner, size(file.length));
-        return Err(Failure::NobodyToAsk { what });
+        return Err(Failure::NobodyToAsk { verb: "remove", what });
     }
     eprint!("{}", facts(file).render(context.output.colored()));
     ask::remove_these().await

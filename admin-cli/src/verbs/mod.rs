@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod files;
 mod lists;
+mod moves;
 pub(crate) mod status;
 pub(crate) mod sweep;
 pub(crate) mod uploads;

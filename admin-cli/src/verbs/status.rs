@@ -47,6 +47,10 @@ fn facts(status: &Status) -> Table {
     table.fact("files", format!("{} of {}", catalog.files, count(catalog.owners, "owner")));
     table.fact("blobs", format!("{}, {}", catalog.blobs, exact_size(catalog.blob_bytes)));
     table.fact("scattered blobs", catalog.scattered_blobs.to_string());
+    for storage in &status.storages {
+        let label = format!("storage {}", storage.storage);
+        table.fact(&label, format!("{}, {}", count(storage.blobs, "blob"), exact_size(storage.bytes)));
+    }
     table.fact("free", maybe_size(status.free_bytes));
     table
 }

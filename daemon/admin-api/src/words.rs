@@ -158,6 +158,9 @@ pub struct Blob {
     pub length: u64,
     /// Extents; 0 if the content lies in the catalog.
     pub extents: usize,
+    /// The storages that they lie in.
+    #[serde(default)]
+    pub storages: Vec<String>,
     /// Files that name it.
     pub files: u64,
     /// When it was published.
@@ -175,6 +178,9 @@ pub struct BlobDetail {
     pub digests: Vec<String>,
     /// Whether the content lies in the catalog.
     pub inline: bool,
+    /// The storages in which they lie otherwise.
+    #[serde(default)]
+    pub storages: Vec<String>,
     /// Where the bytes lie otherwise.
     pub extents: Vec<Extent>,
     /// Files that name it.
@@ -287,6 +293,39 @@ pub struct Merged {
     pub detail: Option<String>,
 }
 
+/// Which blobs move where.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Move {
+    /// Which.
+    #[serde(flatten)]
+    pub which: Which,
+    /// The storage that takes them.
+    pub to: String,
+    /// Of those, only what lies in this storage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Tell what would move and move nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What became of one blob's move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The blob.
+    pub blob: String,
+    /// Bytes.
+    pub length: u64,
+    /// `moved`, `would_move`, `already_there`, `in_catalog` (where it stays), `elsewhere` (not in the storage that was
+    /// asked for), `overtaken`, or `failed`.
+    pub outcome: String,
+    /// The storages in which it lay.
+    pub from: Vec<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<String>,
+}
+
 /// What a verification found of one blob.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
@@ -364,8 +403,22 @@ pub struct Status {
     pub running_uploads: usize,
     /// What the catalog holds.
     pub catalog: CatalogTotals,
-    /// Bytes that the object store can still take, where it can tell.
+    /// Bytes that the default storage can still take, where it can tell.
     pub free_bytes: Option<u64>,
+    /// What each storage holds.
+    #[serde(default)]
+    pub storages: Vec<StorageTotals>,
+}
+
+/// What a storage holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageTotals {
+    /// Its name.
+    pub storage: String,
+    /// Blobs that have bytes there.
+    pub blobs: u64,
+    /// Those bytes.
+    pub bytes: u64,
 }
 
 /// Whether a store answers, and how it is set up.

@@ -1,6 +1,6 @@
 //! Blobs, as the operator sees, merges and verifies them.
 //!
-//! Merging and verifying are long work, told line by line.
+//! Merging, moving and verifying are long work, told line by line.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use cairn_admin_api as api;
 use cairn_engine::contracts::BlobFilter;
-use cairn_engine::{Blob, Refusal};
+use cairn_engine::file::Content;
+use cairn_engine::{Blob, Refusal, StorageName};
 use futures_util::stream;
 use serde::Serialize;
 
@@ -85,6 +86,61 @@ async fn verify_one(house: Arc<House>, blob: Blob) -> Result<api::Verified, Refu
             damaged: Vec::new(),
             detail: Some(refusal.to_string()),
         }),
+    }
+}
+
+/// Moves blobs from one storage to another.
+pub(super) async fn relocate(
+    State(house): State<Arc<House>>,
+    request: Result<Json<api::Move>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let request = asking::body(request)?;
+    let to = storage(&house, &request.to)?;
+    let from = request.from.as_deref().map(|name| storage(&house, name)).transpose()?;
+    let (chosen, tally) = chosen(&house, request.which, BlobFilter::default()).await?;
+    let dry_run = request.dry_run;
+    let one = move |house, blob| move_one(house, blob, from.clone(), to.clone(), dry_run);
+    Ok(lines(&house, "move blobs", chosen, tally, one))
+}
+
+/// A storage that is configured.
+fn storage(house: &House, name: &str) -> Result<StorageName, Problem> {
+    let known = house.engine.storages();
+    known.iter().find(|known| known.as_str() == name).cloned().ok_or_else(|| {
+        let names: Vec<&str> = known.iter().map(StorageName::as_str).collect();
+        let why = format!("there is no storage `{name}`; there are {}", names.join(", "));
+        bad("bad_storage", "Not a storage", why)
+    })
+}
+
+async fn move_one(
+    house: Arc<House>,
+    blob: Blob,
+    from: Option<StorageName>,
+    to: StorageName,
+    dry_run: bool,
+) -> Result<api::Moved, Refusal> {
+    let lies_in = |name: &StorageName| {
+        let mut extents = blob.content.extents().iter();
+        extents.any(|extent| extent.object.storage() == *name)
+    };
+    let outcome = match &blob.content {
+        Content::Inline(_) => "in_catalog",
+        Content::Extents(_) if !from.as_ref().is_none_or(lies_in) => "elsewhere",
+        Content::Extents(extents) if extents.iter().all(|extent| extent.object.storage() == to) => {
+            "already_there"
+        }
+        Content::Extents(_) if dry_run => "would_move",
+        Content::Extents(_) => return really_move(&house, &blob, &to).await,
+    };
+    Ok(words::moved(&blob, outcome, None))
+}
+
+async fn really_move(house: &House, blob: &Blob, to: &StorageName) -> Result<api::Moved, Refusal> {
+    match house.engine.move_blob(&blob.id, to).await {
+        Ok(outcome) => Ok(words::moved(blob, words::move_outcome(&outcome), None)),
+        Err(refusal) if refusal.failed_store().is_some() => Err(refusal),
+        Err(refusal) => Ok(words::moved(blob, "failed", Some(refusal.to_string()))),
     }
 }
 

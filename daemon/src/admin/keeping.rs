@@ -44,6 +44,13 @@ pub(super) async fn status(State(house): State<Arc<House>>) -> Json<api::Status>
         running_uploads: engine.running_uploads(),
         catalog: words::totals(engine.totals().await.unwrap_or_default()),
         free_bytes: engine.free_bytes().await.ok().flatten(),
+        storages: engine
+            .storage_totals()
+            .await
+            .unwrap_or_default()
+            .into_iter()
+            .map(words::storage_totals)
+            .collect(),
     })
 }
 

@@ -47,6 +47,7 @@ fn routes(house: Arc<House>) -> Router {
         .route("/admin/v1/files/{owner}/{*path}", get(files::show).delete(files::remove))
         .route("/admin/v1/blobs", get(blobs::list))
         .route("/admin/v1/blobs/merge", post(blobs::merge))
+        .route("/admin/v1/blobs/move", post(blobs::relocate))
         .route("/admin/v1/blobs/verify", post(blobs::verify))
         .route("/admin/v1/blobs/{digest}", get(blobs::show))
         .fallback(no_route)

@@ -1,8 +1,10 @@
 //! The engine's values in the words of the admin API.
 
+use std::collections::BTreeSet;
+
 use cairn_admin_api as api;
-use cairn_engine::contracts::{Session, StateCount, Totals};
-use cairn_engine::engine::{MergeOutcome, SweepReason, UploadStatus, Verified};
+use cairn_engine::contracts::{Session, StateCount, StorageTotals, Totals};
+use cairn_engine::engine::{MergeOutcome, MoveOutcome, SweepReason, UploadStatus, Verified};
 use cairn_engine::file::Content;
 use cairn_engine::{Blob, Extent, File, Upload};
 
@@ -64,6 +66,7 @@ pub(super) fn blob(blob: &Blob) -> api::Blob {
         blob: blob.id.to_string(),
         length: blob.length,
         extents: blob.content.extents().len(),
+        storages: storages(blob),
         files: blob.files,
         created_at: rfc3339(blob.created_at),
     }
@@ -75,6 +78,7 @@ pub(super) fn blob_detail(blob: &Blob) -> api::BlobDetail {
         length: blob.length,
         digests: blob.digests.iter().map(ToString::to_string).collect(),
         inline: matches!(blob.content, Content::Inline(_)),
+        storages: storages(blob),
         extents: blob.content.extents().iter().map(extent).collect(),
         files: blob.files,
         created_at: rfc3339(blob.created_at),
@@ -96,6 +100,35 @@ pub(super) fn merged(blob: &Blob, outcome: &MergeOutcome) -> api::Merged {
         extents: blob.content.extents().len(),
         moved_bytes,
     }
+}
+
+/// The storages in which a blob's extents lie, each once.
+pub(super) fn storages(blob: &Blob) -> Vec<String> {
+    let names: BTreeSet<_> = blob.content.extents().iter().map(|extent| extent.object.storage()).collect();
+    names.iter().map(ToString::to_string).collect()
+}
+
+pub(super) fn moved(blob: &Blob, outcome: &str, detail: Option<String>) -> api::Moved {
+    api::Moved {
+        blob: blob.id.to_string(),
+        length: blob.length,
+        outcome: outcome.to_owned(),
+        from: storages(blob),
+        detail,
+    }
+}
+
+pub(super) fn move_outcome(outcome: &MoveOutcome) -> &'static str {
+    match outcome {
+        MoveOutcome::AlreadyThere => "already_there",
+        MoveOutcome::Inline => "in_catalog",
+        MoveOutcome::Moved { .. } => "moved",
+        MoveOutcome::Overtaken => "overtaken",
+    }
+}
+
+pub(super) fn storage_totals(total: StorageTotals) -> api::StorageTotals {
+    api::StorageTotals { storage: total.storage.to_string(), blobs: total.blobs, bytes: total.bytes }
 }
 
 pub(super) fn verified(verified: &Verified) -> api::Verified {

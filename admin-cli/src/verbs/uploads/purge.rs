@@ -52,7 +52,7 @@ async fn look(context: &Context, which: PurgeWhich) -> Result<Purged, Failure> {
 /// Shows what would go and asks.
 async fn agreed(context: &Context, uploads: &[Upload]) -> Result<bool, Failure> {
     if !ask::somebody_is_there() {
-        return Err(Failure::NobodyToAsk { what: total(uploads) });
+        return Err(Failure::NobodyToAsk { verb: "remove", what: total(uploads) });
     }
     eprint!("{}", table(uploads).render(context.output.colored()));
     ask::remove_these().await
