@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::extent::Receipt;
 use crate::id::{StorageName, UploadId};
 use crate::owner::Owner;
 use crate::path::FilePath;
@@ -107,4 +108,7 @@ impl Upload {
 pub struct Manifest {
     /// The upload as it was created.
     pub upload: Upload,
+    /// What it was joined of, if it was; else it has none of its bytes yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<Receipt>,
 }

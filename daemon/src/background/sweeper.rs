@@ -1,4 +1,5 @@
-//! The sweeper: soon after the start, and then once per interval, what nothing needs any more is removed.
+//! The sweeper: what was joined and is not published yet is published as soon as the daemon starts; soon after that,
+//! and then once per interval, what nothing needs any more is removed.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -16,12 +17,23 @@ const FIRST: Duration = Duration::from_secs(10);
 pub(super) async fn run(house: Arc<House>) {
     let mut first = true;
     loop {
+        unless_stopping(&house, publish_joined(&house)).await;
         let interval = move |most: Duration| if first { most.min(FIRST) } else { most };
         if !pause(&house, Instant::now(), |config| interval(config.sweep.interval)).await {
             return;
         }
         first = false;
         unless_stopping(&house, sweep(&house)).await;
+    }
+}
+
+/// What was joined and is not published yet: left by the process before, or by a store that failed.
+async fn publish_joined(house: &House) {
+    if let Err(error) = house.engine.publish_joined().await {
+        tracing::warn!(
+            error = &error as &dyn Error,
+            "joined uploads cannot be looked for; the next round tries again"
+        );
     }
 }
 

@@ -35,6 +35,11 @@ pub struct Subtrees {
 }
 
 impl Subtrees {
+    /// Whether these are the values of no bytes at all: of an extent, they are not known yet.
+    pub fn is_empty(&self) -> bool {
+        self.head.is_empty() && self.values.is_empty() && self.tail.is_empty()
+    }
+
     /// A compact form: at most 2 KiB and 32 bytes for each value.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(

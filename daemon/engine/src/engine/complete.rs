@@ -4,7 +4,7 @@ use super::rebuild::{ATTEMPTS, loses, must_be_there};
 use super::{Completion, Engine};
 use crate::chunks;
 use crate::contracts::{Precondition, Publication, Session, Settlement, View};
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, Piece};
 use crate::digest::joining::Joiner;
 use crate::digest::{Algorithm, Digest, tree};
 use crate::extent::{Extent, Receipt};
@@ -47,6 +47,7 @@ impl Engine {
         let _turn = self.completing.turn(id).await;
         if let Some(origin) = self.ground.catalog.origin(id).await? {
             self.settle_complete(id).await?;
+            self.joins.let_go(id);
             return Ok((origin.file, false));
         }
         let session = self.session(caller, id, View::All).await?;
@@ -60,13 +61,14 @@ impl Engine {
         }
         let published = published?;
         self.settle_complete(id).await?;
+        self.joins.let_go(id);
         self.tidy_published(id, storage);
         Ok(published)
     }
 
     /// Nothing is recorded from now on, so that what is checked is what is published. A record that the store loses,
     /// or may have lost a part of, is made whole before.
-    async fn freeze(&self, id: UploadId) -> Result<Session, Refusal> {
+    pub(super) async fn freeze(&self, id: UploadId) -> Result<Session, Refusal> {
         let from = [State::Open, State::Completing];
         for _ in 0..ATTEMPTS {
             let head = self.settle(id, &from, &Settlement::to(State::Completing)).await?;
@@ -133,14 +135,7 @@ impl Engine {
     ) -> Result<Proven, Refusal> {
         let mut receipts: Vec<Receipt> = Vec::new();
         for piece in coverage.pieces() {
-            let extent = piece.extent();
-            receipts.push(match piece.is_whole() {
-                true => piece.receipt.clone(),
-                false => {
-                    self.read_receipt(extent.offset, &extent.object, extent.object_offset, extent.length)
-                        .await?
-                }
-            });
+            receipts.push(self.receipt_of_piece(&piece).await?);
         }
         let parts = receipts.iter().map(|r| (r.extent.offset, r.extent.length, &r.subtrees));
         let root = tree::root(parts, length).ok_or(Refusal::Damaged)?;
@@ -152,6 +147,21 @@ impl Engine {
         digests.extend(self.whole_digests(upload, &wanted, coverage, length).await?);
         let extents = coalesced(receipts.into_iter().map(|receipt| receipt.extent));
         Ok(Proven { length, digests, extents })
+    }
+
+    /// The receipt of what is visible of an extent: its own, or read from its bytes if a part of it is hidden, or its
+    /// tree values are not known because it was joined.
+    pub(super) async fn receipt_of_piece(&self, piece: &Piece<'_>) -> Result<Receipt, Refusal> {
+        if piece.is_whole() && !piece.receipt.subtrees.is_empty() {
+            return Ok(piece.receipt.clone());
+        }
+        let extent = piece.extent();
+        let read =
+            self.read_receipt(extent.offset, &extent.object, extent.object_offset, extent.length).await?;
+        if piece.is_whole() && read.extent.checksum != extent.checksum {
+            return Err(Refusal::Damaged);
+        }
+        Ok(read)
     }
 
     async fn must_agree(
@@ -208,7 +218,7 @@ impl Engine {
 }
 
 /// The length that the upload has, if everything said of it agrees and every byte of it is there.
-fn agreed(upload: &Upload, coverage: &Coverage, completion: &Completion) -> Result<u64, Refusal> {
+pub(super) fn agreed(upload: &Upload, coverage: &Coverage, completion: &Completion) -> Result<u64, Refusal> {
     match upload.state {
         State::Open | State::Completing => {}
         state => return Err(Refusal::NotOpen { state }),

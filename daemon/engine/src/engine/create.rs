@@ -59,7 +59,7 @@ impl Engine {
             max_staged_bytes: policy.quota.map(|quota| quota.saturating_sub(usage.bytes)),
         };
         let storage = self.ground.objects.find(&upload.storage)?;
-        storage.announce(&Manifest { upload: upload.clone() }).await?;
+        storage.announce(&Manifest { upload: upload.clone(), joined: Vec::new() }).await?;
         // After a failure the session may be there all the same, and then needs its manifest; if it is not, the upload
         // that nobody knows of ends in its own time.
         let creation = self.ground.sessions.create(upload, &admission).await?;

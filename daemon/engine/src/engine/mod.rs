@@ -10,6 +10,7 @@
 //! | `running` | which bodies are running, so that they can be stopped and never write the same bytes |
 //! | `prefix` | SHA-1 and SHA-256 along the contiguous prefix |
 //! | `complete` | from a set of extents to a blob and a file |
+//! | `join` | several uploads in a row as one |
 //! | `session` | an upload's record; its status; abort and purge |
 //! | `rebuild` | records that the session store lost, whole or in part, made whole again |
 //! | `scan` | computing something of stored bytes |
@@ -25,6 +26,7 @@ mod complete;
 mod create;
 mod files;
 mod flow;
+mod join;
 mod moving;
 mod prefix;
 mod reading;
@@ -86,6 +88,7 @@ pub struct Engine {
     running: Arc<running::Running>,
     prefixes: Arc<prefix::Prefixes>,
     completing: Arc<running::OneAtATime>,
+    joins: Arc<join::Joins>,
     in_hand: Arc<moving::InHand>,
     /// Whoever has both turns takes that of completing first.
     mending: Arc<running::OneAtATime>,
@@ -103,6 +106,7 @@ impl Engine {
             running: Arc::default(),
             prefixes: Arc::default(),
             completing: Arc::default(),
+            joins: Arc::default(),
             in_hand: Arc::default(),
             mending: Arc::default(),
         }

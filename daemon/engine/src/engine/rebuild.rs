@@ -136,8 +136,8 @@ impl Engine {
         // Nobody removes the manifest in between: what has ended does not come back.
         let _turn = self.mending.turn(upload.id).await;
         let manifest = self.ground.objects.manifest_in(&upload.storage, upload.id).await?;
-        let Manifest { upload: announced } = manifest.ok_or(Refusal::NoUpload)?;
-        let manifest = Manifest { upload: Upload { length: Some(length), ..announced } };
+        let Manifest { upload: announced, joined } = manifest.ok_or(Refusal::NoUpload)?;
+        let manifest = Manifest { upload: Upload { length: Some(length), ..announced }, joined };
         Ok(self.ground.objects.find(&upload.storage)?.announce(&manifest).await?)
     }
 
@@ -150,10 +150,16 @@ impl Engine {
             Some(storage) => self.ground.objects.manifest_in(storage, id).await?,
             None => self.ground.objects.manifest(id).await?,
         };
-        let Some(Manifest { mut upload }) = manifest else { return Ok(Mended::Nothing) };
-        let shown = lacking(Vec::new(), self.survey_in_order(id, &upload.storage).await?);
-        let receipts = self.receipts_of(shown).await?;
-        upload.state = State::Open;
+        let Some(Manifest { mut upload, joined }) = manifest else { return Ok(Mended::Nothing) };
+        let receipts = if joined.is_empty() {
+            let shown = lacking(Vec::new(), self.survey_in_order(id, &upload.storage).await?);
+            upload.state = State::Open;
+            self.receipts_of(shown).await?
+        } else {
+            // It never takes bytes of its own.
+            self.joins.hold(&upload, &joined);
+            joined
+        };
         upload.epoch = self.unused_epoch();
         upload.rewrites = self.unused_rewrites();
         upload.received_bytes = Coverage::of(receipts.clone()).covered_bytes();
@@ -177,6 +183,11 @@ impl Engine {
             self.forget_in_turn(id, storage).await?;
             return Ok(Mended::Nothing);
         };
+        if !manifest.joined.is_empty() {
+            // All that there is to know of it is in its manifest.
+            self.ground.sessions.remove(id).await?;
+            return self.put_back(id, Some(storage)).await;
+        }
         if let Some(length) = manifest.upload.length {
             let declared = Settlement { length: Some(length), ..Settlement::to(State::Open) };
             self.ground.sessions.settle(id, &[State::Open], declared).await?;

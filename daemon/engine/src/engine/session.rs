@@ -276,10 +276,11 @@ impl Engine {
         self.give_back(id, storage).await?;
         self.ground.sessions.remove(id).await?;
         self.prefixes.forget(id);
+        self.joins.let_go(id);
         Ok(())
     }
 
-    /// Removes the objects of an upload that no blob refers to.
+    /// Removes the objects of an upload that no blob refers to, and nothing that was joined of it.
     pub(super) async fn give_back(&self, id: UploadId, storage: &StorageName) -> Result<(), StoreError> {
         let mut objects = vec![ObjectKey::data(id).lying_in(storage)];
         if let Some(session) = self.ground.sessions.load(id, View::All).await? {
@@ -287,6 +288,8 @@ impl Engine {
         }
         objects.sort_unstable();
         objects.dedup();
+        self.learn_joins().await?;
+        objects.retain(|object| object.upload() == Some(id) && !self.joins.holds(object));
         let unreferenced = self.ground.catalog.unreferenced(&objects).await?;
         self.ground.objects.find(storage)?.release(id).await?;
         self.ground.objects.remove(&unreferenced).await

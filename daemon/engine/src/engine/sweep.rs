@@ -41,6 +41,7 @@ impl Engine {
     /// A store failed; what was removed until then stays removed.
     pub async fn sweep(&self, how: Sweeping) -> Result<SweepReport, Refusal> {
         let mut report = SweepReport::default();
+        self.learn_joins().await?;
         if how.forced || self.now() >= self.started_at.after(self.policy().grace) {
             self.sweep_uploads(how, &mut report).await?;
         }
@@ -225,7 +226,7 @@ impl Engine {
         how: Sweeping,
     ) -> Result<bool, Refusal> {
         let Some(id) = object.upload() else { return Ok(self.in_hand.has(object)) };
-        if self.running.has(id) {
+        if self.running.has(id) || self.joins.holds(object) {
             return Ok(true);
         }
         let known = match uploads.of.entry(id) {

@@ -167,8 +167,10 @@ impl Storages {
         upload: UploadId,
     ) -> Result<Option<Manifest>, StoreError> {
         let found = self.find(storage)?.manifest(upload).await?;
-        Ok(found
-            .map(|Manifest { upload }| Manifest { upload: Upload { storage: storage.clone(), ..upload } }))
+        Ok(found.map(|Manifest { upload, joined }| Manifest {
+            upload: Upload { storage: storage.clone(), ..upload },
+            joined,
+        }))
     }
 
     /// Every object of every storage; where one fails, that is an item.

@@ -138,7 +138,7 @@ fn manifest() -> Manifest {
         received_bytes: 0,
         rewrites: 0,
     };
-    Manifest { upload }
+    Manifest { upload, joined: Vec::new() }
 }
 
 /// A manifest is read back as it was announced, also by another process.

@@ -6,7 +6,9 @@ use cairn_engine::engine::Progress;
 use cairn_engine::{State, Upload};
 use http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 
-use super::fields::{UPLOAD_DEFER_LENGTH, UPLOAD_EXPIRES, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET};
+use super::fields::{
+    UPLOAD_CONCAT, UPLOAD_DEFER_LENGTH, UPLOAD_EXPIRES, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET,
+};
 use super::metadata;
 
 /// Everything there is to tell: the answer to `HEAD`.
@@ -20,6 +22,9 @@ pub(super) fn whole(progress: &Progress) -> HeaderMap {
     if let Some(metadata) = metadata::as_sent(upload) {
         fields.insert(UPLOAD_METADATA, metadata);
     }
+    if let Some(concat) = metadata::concat(upload) {
+        fields.insert(UPLOAD_CONCAT, concat);
+    }
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     fields
 }
@@ -31,10 +36,11 @@ pub(super) fn moved(progress: &Progress) -> HeaderMap {
     fields
 }
 
-/// How long an upload lasts that is not finished.
+/// How long an upload lasts that is not finished. A part never is.
 pub(super) fn lasting(upload: &Upload) -> HeaderMap {
     let mut fields = HeaderMap::new();
-    if upload.state == State::Open {
+    let joined = upload.state == State::Completing && metadata::is_partial(upload);
+    if upload.state == State::Open || joined {
         // Past the year 9999 HTTP has no dates.
         let seconds = (upload.expires_at.0 / 1000).min(253_402_300_799);
         let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));

@@ -3,28 +3,47 @@
 use cairn_engine::engine::NewUpload;
 use http::header::HeaderMap;
 
+use super::concat::Role;
 use super::fields::{UPLOAD_CONCAT, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH, bad, bytes, single};
 use super::metadata;
 use crate::http::problem::Problem;
 
-/// The upload that the head asks for.
+/// What a head asks for.
+pub(super) struct Wish {
+    /// The upload; of uploads in a row without a length, because that is theirs.
+    pub(super) new: NewUpload,
+    /// What it is among others.
+    pub(super) role: Role,
+}
+
+/// The upload that the head asks for; `base` is the address of tus's path, `path` its path alone.
 ///
 /// # Errors
 /// 400 `bad_field`.
-pub(super) fn wish(headers: &HeaderMap) -> Result<NewUpload, Problem> {
-    if single(headers, &UPLOAD_CONCAT)?.is_some() {
-        return Err(bad(&UPLOAD_CONCAT, "concatenation is not offered"));
-    }
+pub(super) fn wish(headers: &HeaderMap, base: &str, path: &str) -> Result<Wish, Problem> {
+    let role = Role::of(headers, base, path)?;
     let metadata = metadata::of(headers)?;
-    Ok(NewUpload {
+    let length = match role {
+        Role::Alone | Role::Partial => length(headers)?,
+        Role::Final(_) => no_length(headers)?,
+    };
+    let concat = single(headers, &UPLOAD_CONCAT)?.and_then(|value| std::str::from_utf8(value).ok());
+    let new = NewUpload {
         path: metadata.path(),
-        length: length(headers)?,
+        length,
         digest: None,
         chunk_size: None,
         content_type: metadata.content_type(),
-        metadata: metadata.kept(),
+        metadata: metadata.kept(concat),
         idempotency_key: None,
-    })
+    };
+    Ok(Wish { new, role })
+}
+
+/// Uploads in a row have the length that they have.
+fn no_length(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let told = single(headers, &UPLOAD_LENGTH)?.or(single(headers, &UPLOAD_DEFER_LENGTH)?);
+    told.map_or(Ok(None), |_| Err(bad(&UPLOAD_LENGTH, "a final upload is as long as its parts")))
 }
 
 /// The length: told now, or to be told later; exactly one of both must be said.

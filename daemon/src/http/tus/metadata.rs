@@ -18,6 +18,7 @@ use crate::http::problem::Problem;
 /// The member of an upload's metadata that is tus's own.
 const OURS: &str = "tus";
 const AS_SENT: &str = "metadata";
+const CONCAT: &str = "concat";
 /// Longer values are not kept decoded.
 const MAX_DECODED: usize = 1024;
 
@@ -69,8 +70,8 @@ impl Sent {
         members::content_type(text).ok()
     }
 
-    /// What is kept with the upload.
-    pub(super) fn kept(self) -> Metadata {
+    /// What is kept with the upload, and with it what it said of concatenation.
+    pub(super) fn kept(self, concat: Option<&str>) -> Metadata {
         let short = self.pairs.iter().filter(|(key, value)| key != OURS && value.len() <= MAX_DECODED);
         let texts =
             short.filter_map(|(key, value)| Some((key.clone(), std::str::from_utf8(value).ok()?.into())));
@@ -78,6 +79,9 @@ impl Sent {
         let mut ours = Map::new();
         if let Some(raw) = self.raw {
             ours.insert(AS_SENT.to_owned(), Value::String(raw));
+        }
+        if let Some(concat) = concat {
+            ours.insert(CONCAT.to_owned(), Value::String(concat.to_owned()));
         }
         metadata.insert(OURS.to_owned(), Value::Object(ours));
         metadata
@@ -96,8 +100,26 @@ pub(super) fn is_ours(upload: &Upload) -> bool {
 
 /// The metadata as they were sent.
 pub(super) fn as_sent(upload: &Upload) -> Option<HeaderValue> {
-    let raw = upload.metadata.get(OURS)?.get(AS_SENT)?.as_str()?;
-    HeaderValue::from_str(raw).ok()
+    HeaderValue::from_str(ours(upload, AS_SENT)?).ok()
+}
+
+/// What was said of concatenation, as it was sent.
+pub(super) fn concat(upload: &Upload) -> Option<HeaderValue> {
+    HeaderValue::from_str(ours(upload, CONCAT)?).ok()
+}
+
+/// Whether the upload is a part, and never a file by itself.
+pub(super) fn is_partial(upload: &Upload) -> bool {
+    ours(upload, CONCAT) == Some("partial")
+}
+
+/// Whether the upload is others in a row, and takes no bytes.
+pub(super) fn is_final(upload: &Upload) -> bool {
+    ours(upload, CONCAT).is_some_and(|said| said != "partial")
+}
+
+fn ours<'a>(upload: &'a Upload, name: &str) -> Option<&'a str> {
+    upload.metadata.get(OURS)?.get(name)?.as_str()
 }
 
 /// A path without what a path may not have; `None` if nothing is left.
@@ -125,7 +147,7 @@ mod tests {
         let sent = read("filename YS5tcDQ=, is_confidential,empty ,filetype dmlkZW8vbXA0").unwrap();
         assert_eq!(sent.path().unwrap().as_str(), "a.mp4");
         assert_eq!(sent.content_type().as_deref(), Some("video/mp4"));
-        let kept = sent.kept();
+        let kept = sent.kept(None);
         assert_eq!(kept["is_confidential"], "");
         assert_eq!(
             kept["tus"]["metadata"],
@@ -165,7 +187,7 @@ mod tests {
     #[test]
     fn long_values_and_those_that_are_no_text_are_kept_as_they_came_only() {
         let long = STANDARD.encode(vec![b'x'; 2000]);
-        let kept = read(&format!("long {long},bytes /w==,tus YQ==")).unwrap().kept();
+        let kept = read(&format!("long {long},bytes /w==,tus YQ==")).unwrap().kept(None);
         assert_eq!(kept.keys().collect::<Vec<_>>(), ["tus"]);
     }
 }

@@ -1,6 +1,6 @@
 //! tus 1.0.0: request grammar to engine command, engine answer or refusal to response.
 //!
-//! [`fields`], [`metadata`], [`checksum`] and [`creation`] are the one table, [`answers`] and [`refusals`] the other;
+//! [`fields`], [`metadata`], [`checksum`], [`concat`] and [`creation`] are the one table, [`answers`] and [`refusals`] the other;
 //! [`uploads`] is the lines between them, one function per method. What tus knows of an upload and the engine does not
 //! (the metadata as they were sent) is kept in the upload's own metadata, under `tus`.
 //!
@@ -9,6 +9,7 @@
 
 mod answers;
 mod checksum;
+mod concat;
 mod creation;
 mod fields;
 mod location;
@@ -30,7 +31,8 @@ use super::problem::Problem;
 
 /// What is done beside the core.
 const EXTENSIONS: HeaderValue = HeaderValue::from_static(
-    "creation,creation-with-upload,creation-defer-length,expiration,checksum,checksum-trailer,termination",
+    "creation,creation-with-upload,creation-defer-length,expiration,checksum,checksum-trailer,termination,\
+     concatenation",
 );
 
 /// The layer around tus's routes: another version, or none, is told which one there is, and has no effect.

@@ -10,6 +10,8 @@ use futures_util::StreamExt as _;
 use http::header::{HeaderMap, HeaderValue, LOCATION};
 use http::{Method, StatusCode, Uri};
 
+use super::concat::Role;
+use super::creation::Wish;
 use super::fields::{METHOD_OVERRIDE, UPLOAD_LENGTH, UPLOAD_OFFSET, bytes, has_body_type, offset, single};
 use super::refusals::No;
 use super::{answers, checksum, creation, location, metadata};
@@ -33,16 +35,25 @@ pub(crate) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, No> {
-    let wish = creation::wish(&headers)?;
+    let config = door.house.config();
+    let base = location::base(&config, &uri, &headers);
+    let Wish { new, role } = creation::wish(&headers, &base, &config.protocols.tus_path)?;
     let append = first_bytes(&headers, body, &door.limits()).await?;
-    if let (Some(limit), Some(asked)) = (wish.length, append.as_ref().and_then(|a| a.incoming.length))
+    if let (Some(limit), Some(asked)) = (new.length, append.as_ref().and_then(|a| a.incoming.length))
         && asked > limit
     {
         return Err(Refusal::TooLong { asked, limit }.into());
     }
-    let base = location::base(&door.house.config(), &uri, &headers);
     let told = append.is_some();
-    let begun = door.run("tus_create", begin(door.clone(), owner, wish, append)).await?;
+    let begun = match role {
+        Role::Alone | Role::Partial => {
+            door.run("tus_create", begin(door.clone(), owner, new, append)).await?
+        }
+        Role::Final(_) if append.is_some_and(|append| append.incoming.length != Some(0)) => {
+            return Err(no_bytes_of_its_own());
+        }
+        Role::Final(parts) => join(&door, owner, new, parts).await?,
+    };
     let address = HeaderValue::from_str(&format!("{base}{}", begun.id)).ok();
     match begun.progress {
         Ok(progress) => {
@@ -115,6 +126,36 @@ async fn begin(door: Door, owner: Owner, wish: NewUpload, append: Option<Append>
     }
 }
 
+/// Parts in a row, as one upload: no byte moves.
+async fn join(door: &Door, owner: Owner, new: NewUpload, parts: Vec<UploadId>) -> Result<Begun, No> {
+    let engine = door.engine.clone();
+    let work = async move {
+        let caller = Caller::User(owner.clone());
+        for part in &parts {
+            let upload = engine.find_upload(&caller, *part).await?;
+            must_be_there(&upload)?;
+            if !metadata::is_partial(&upload) {
+                return Err(Refusal::NotOpen { state: upload.state });
+            }
+        }
+        engine.join(&owner, new, &parts).await
+    };
+    let joined = door.run("tus_join", work).await;
+    let upload = joined.map_err(|refusal| match refusal {
+        refusal @ (Refusal::NotOpen { .. } | Refusal::Incomplete { .. }) => {
+            let problem = Problem::from(refusal).status(StatusCode::BAD_REQUEST);
+            No::from(problem.detail("every upload listed must be a partial one, and finished"))
+        }
+        refusal => refusal.into(),
+    })?;
+    Ok(Begun { id: upload.id, progress: Ok(Progress { offset: upload.received_bytes, upload }) })
+}
+
+fn no_bytes_of_its_own() -> No {
+    let problem = Problem::new(StatusCode::FORBIDDEN, "final_upload", "A final upload takes no bytes");
+    problem.detail("its bytes are those of its parts").into()
+}
+
 /// Stores bytes, and finishes the upload if they were the last ones.
 async fn store(door: &Door, owner: &Owner, id: UploadId, append: Append) -> Result<Progress, Refusal> {
     let append = Append { incoming: door.counted(append.incoming), ..append };
@@ -125,12 +166,16 @@ async fn store(door: &Door, owner: &Owner, id: UploadId, append: Append) -> Resu
 /// Makes a file of an upload that is whole. One of the same name stays, and the new one is numbered: who speaks tus
 /// knows the address of an upload, and did not ask to replace anything.
 async fn finish(door: &Door, caller: &Caller, mut progress: Progress) -> Result<Progress, Refusal> {
-    if progress.is_whole() && progress.upload.state == UploadState::Open {
-        let completion = Completion { if_exists: IfExists::Rename, ..Completion::default() };
-        door.house.complete(caller, progress.upload.id, completion).await?;
+    let upload = &progress.upload;
+    if progress.is_whole() && upload.state == UploadState::Open && !metadata::is_partial(upload) {
+        door.house.complete(caller, upload.id, numbered()).await?;
         progress.upload.state = UploadState::Complete;
     }
     Ok(progress)
+}
+
+fn numbered() -> Completion {
+    Completion { if_exists: IfExists::Rename, ..Completion::default() }
 }
 
 /// `HEAD` of an upload. A running `PATCH` is stopped, so that the next one is granted where this says.
@@ -168,12 +213,18 @@ pub(crate) async fn patch(
     let offset = offset(&headers)?;
     let length = bytes(&headers, &UPLOAD_LENGTH)?;
     let append = Append { length, ..append(&headers, body, offset, &door.limits())? };
+    let (engine, caller) = (door.engine.clone(), Caller::User(owner.clone()));
+    let upload = door.run("tus_find", async move { engine.find_upload(&caller, id).await }).await?;
+    must_be_there(&upload)?;
+    if metadata::is_final(&upload) {
+        return Err(no_bytes_of_its_own());
+    }
     let here = door.clone();
     let work = async move {
-        let upload = here.engine.find_upload(&Caller::User(owner.clone()), id).await?;
-        must_be_there(&upload)?;
         match upload.state {
             UploadState::Complete => at_its_end(upload, append).await,
+            // It was joined with others.
+            UploadState::Completing if metadata::is_partial(&upload) => at_its_end(upload, append).await,
             _ => store(&here, &owner, id, append).await,
         }
     };
@@ -227,8 +278,16 @@ pub(crate) async fn get(
     UploadInPath(id): UploadInPath,
     headers: HeaderMap,
 ) -> Result<Response, No> {
-    let engine = door.engine.clone();
-    let file = door.run("tus_get", async move { engine.file_of(&asker.caller(), id).await }).await?;
+    let house = door.house.clone();
+    let work = async move {
+        let upload = house.engine.find_upload(&asker.caller(), id).await?;
+        if metadata::is_final(&upload) && upload.state == UploadState::Completing {
+            // Its identity is being computed. Whoever asks for its bytes waits for that.
+            return house.complete(&asker.caller(), id, numbered()).await;
+        }
+        house.engine.file_of(&asker.caller(), id).await
+    };
+    let file = door.run("tus_get", work).await?;
     Ok(content::deliver(&door, &file, file.path.file_name(), &Method::GET, &headers).await?)
 }
 
