@@ -49,7 +49,7 @@ pub(crate) async fn create(
         Role::Alone | Role::Partial => {
             door.run("tus_create", begin(door.clone(), owner, new, append)).await?
         }
-        Role::Final(_) if append.is_some_and(|append| append.incoming.length != Some(0)) => {
+        Role::Final(_) if append.as_ref().is_some_and(|append| append.incoming.length != Some(0)) => {
             return Err(no_bytes_of_its_own());
         }
         Role::Final(parts) => join(&door, owner, new, parts).await?,
