@@ -23,7 +23,7 @@ fn bytes(seed: usize, length: usize) -> Vec<u8> {
 }
 
 async fn part(engine: &Engine, content: &[u8]) -> UploadId {
-    let new = wish("part", Some(content.len() as u64), Some(1024));
+    let new = wish("part", Some(content.len() as u64), None);
     let id = engine.begin_upload(&owner("ann"), new).await.unwrap().id;
     engine.append(&owner("ann"), id, 0, body(content.to_vec(), 777)).await.unwrap();
     id

@@ -4,6 +4,7 @@
 mod across;
 mod addresses;
 mod bodies;
+mod concat;
 mod cuts;
 mod files;
 mod newest;

@@ -54,8 +54,10 @@ impl Engine {
         agreed(&session.upload, &Coverage::of(session.receipts), &completion)?;
         let frozen = self.freeze(id).await?;
         let storage = frozen.upload.storage.clone();
+        let joined = super::join::is_joined(id, &frozen.receipts);
         let published = self.publish_frozen(frozen, completion, precondition).await;
-        if published.as_ref().is_err_and(|refusal| refusal.failed_store().is_none()) {
+        // What was joined never takes bytes, so it is not opened again.
+        if !joined && published.as_ref().is_err_and(|refusal| refusal.failed_store().is_none()) {
             let from = [State::Completing];
             self.ground.sessions.settle(id, &from, Settlement::to(State::Open)).await?;
         }

@@ -239,6 +239,11 @@ impl Engine {
     }
 }
 
+/// Whether an upload has bytes of others.
+pub(super) fn is_joined(id: UploadId, receipts: &[Receipt]) -> bool {
+    receipts.iter().any(|receipt| receipt.extent.object.upload().is_some_and(|other| other != id))
+}
+
 /// A file of the same name stays.
 fn numbered() -> Completion {
     Completion { if_exists: IfExists::Rename, ..Completion::default() }
