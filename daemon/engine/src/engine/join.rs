@@ -197,7 +197,8 @@ impl Engine {
 
     /// Learns which joined uploads are not published yet, if that is not known.
     pub(super) async fn learn_joins(&self) -> Result<(), StoreError> {
-        self.joins.learned.get_or_try_init(|| self.find_joins()).await.map(|()| ())
+        self.joins.learned.get_or_try_init(|| self.find_joins()).await?;
+        Ok(())
     }
 
     async fn find_joins(&self) -> Result<(), StoreError> {
