@@ -7,9 +7,7 @@
 )]
 
 use std::collections::BTreeMap;
-use std::io::BufRead as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +18,7 @@ use cairn_engine::digest::joining::Joiner;
 use cairn_engine::testing::object_suite::{pattern, place, read_extent, store_stretch};
 use cairn_engine::{Extent, ObjectKey, Timestamp};
 use cairn_stores::objects::{Durability, ObjectsConfig, open};
-use cairn_tests::Proxy;
-use cairn_tests::S3Server;
+use cairn_tests::{MotoBucket, Proxy, S3Server};
 
 const MIB: usize = 1 << 20;
 
@@ -55,67 +52,16 @@ async fn merge(store: &dyn ObjectStore, extents: &[Extent]) -> (Merged, ObjectKe
     (store.merge(extents, &target, expected).await.unwrap().unwrap(), target)
 }
 
-/// A moto server with one bucket, on a port of its own; it ends with this.
-struct Moto {
-    server: Child,
-    address: std::net::SocketAddr,
+/// A bucket in moto, which lists multipart uploads, and a root in it with a space in its name.
+async fn moto() -> (MotoBucket, BTreeMap<String, String>) {
+    let bucket = tokio::task::spawn_blocking(MotoBucket::make).await.unwrap();
+    let mut options = bucket.options();
+    options.insert("root".to_owned(), "/some where/below".to_owned());
+    (bucket, options)
 }
 
-impl Moto {
-    /// `None`, and a word of it, where moto is not installed.
-    fn start() -> Option<Self> {
-        let server = Command::new("moto_server")
-            .args(["-H", "127.0.0.1", "-p", "0"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn();
-        let Ok(mut server) = server else {
-            eprintln!("not tested: there is no `moto_server`; `pip install 'moto[server]'` brings it");
-            return None;
-        };
-        let lines = std::io::BufReader::new(server.stderr.take().unwrap()).lines();
-        let mut told = lines.map_while(Result::ok).filter_map(|line| {
-            line.split_once("Running on http://").map(|(_, address)| address.trim().to_owned())
-        });
-        let address = told.next().expect("moto tells its address").parse().unwrap();
-        // What it says from now on is of no interest, but must be read.
-        std::thread::spawn(move || told.for_each(drop));
-        Some(Self { server, address })
-    }
-
-    fn options(&self) -> BTreeMap<String, String> {
-        let options = [
-            ("bucket", "cairn"),
-            ("region", "us-east-1"),
-            ("endpoint", &format!("http://{}", self.address)),
-            ("root", "/some where/below"),
-            ("access_key_id", "cairn-test"),
-            ("secret_access_key", "not-a-secret"),
-        ];
-        options.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
-    }
-
-    /// Asks with curl, without a name: moto lets everybody in.
-    fn ask(&self, method: &str, path: &str) -> String {
-        let url = format!("http://{}{path}", self.address);
-        let answer = Command::new("curl").args(["-sS", "-X", method, &url]).output().unwrap();
-        String::from_utf8(answer.stdout).unwrap()
-    }
-
-    fn make_bucket(&self) {
-        self.ask("PUT", "/cairn");
-    }
-
-    fn unfinished(&self) -> usize {
-        self.ask("GET", "/cairn?uploads").matches("<UploadId>").count()
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
+fn unfinished(moto: &MotoBucket) -> usize {
+    moto.ask("GET", "?uploads").matches("<UploadId>").count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,9 +114,8 @@ async fn a_merge_of_an_extent_that_is_gone_is_damage_and_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn multipart_uploads_of_killed_writers_are_found_and_given_up() {
-    let Some(moto) = Moto::start() else { return };
-    moto.make_bucket();
-    let store = store(moto.options());
+    let (moto, options) = moto().await;
+    let store = store(options);
     let (extents, whole) = stretches(&*store, &[5 * MIB, 5 * MIB, 10]).await;
     let (merged, _) = merge(&*store, &extents).await;
     assert_eq!(merged.moved_bytes, 10);
@@ -180,12 +125,12 @@ async fn multipart_uploads_of_killed_writers_are_found_and_given_up() {
     // As a killed process leaves them: begun, and nobody there to end them.
     let target = ObjectKey::merged(9);
     let stretch = ObjectKey::stretch(cairn_engine::testing::object_suite::upload(), 0, 9);
-    let root = "/cairn/some%20where/below/";
+    let root = "/some%20where/below/";
     for key in [target.as_str(), stretch.as_str(), "uploads/Not-Ours"] {
         moto.ask("POST", &format!("{root}{key}?uploads"));
     }
-    moto.ask("POST", &format!("/cairn/elsewhere/{target}?uploads"));
-    assert_eq!(moto.unfinished(), 4);
+    moto.ask("POST", &format!("/elsewhere/{target}?uploads"));
+    assert_eq!(unfinished(&moto), 4);
     let found = store.unfinished().await.unwrap();
     let mut objects: Vec<_> = found.iter().map(|found| found.object.clone()).collect();
     objects.sort();
@@ -194,7 +139,7 @@ async fn multipart_uploads_of_killed_writers_are_found_and_given_up() {
     store.give_up(&found).await.unwrap();
     store.give_up(&found).await.unwrap();
     assert_eq!(store.unfinished().await.unwrap(), []);
-    assert_eq!(moto.unfinished(), 2, "those of others stay");
+    assert_eq!(unfinished(&moto), 2, "those of others stay");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,9 +150,8 @@ async fn a_server_that_does_not_list_multipart_uploads_has_none_to_give_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_merge_that_is_dropped_leaves_no_multipart_upload() {
-    let Some(moto) = Moto::start() else { return };
-    moto.make_bucket();
-    let store = store(moto.options());
+    let (moto, options) = moto().await;
+    let store = store(options);
     let (extents, whole) = stretches(&*store, &[5 * MIB; 4]).await;
     let merging = {
         let store = Arc::clone(&store);
@@ -215,14 +159,14 @@ async fn a_merge_that_is_dropped_leaves_no_multipart_upload() {
     };
     let limit = Duration::from_secs(20);
     let seen = async {
-        while moto.unfinished() == 0 && !merging.is_finished() {
+        while unfinished(&moto) == 0 && !merging.is_finished() {
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(limit, seen).await.unwrap();
     merging.abort();
     let gone = async {
-        while moto.unfinished() > 0 {
+        while unfinished(&moto) > 0 {
             tokio::task::yield_now().await;
         }
     };
