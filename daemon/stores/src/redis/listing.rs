@@ -108,7 +108,13 @@ impl Ground {
     ) -> Result<Vec<Upload>, Fault> {
         for _ in 0..ROUNDS {
             let mut asked = cmd("ZRANGEBYSCORE");
-            asked.arg(self.keys.expires()).arg("-inf").arg(now.0).arg("LIMIT").arg(0).arg(limit);
+            asked
+                .arg(self.keys.expires())
+                .arg("-inf")
+                .arg(now.0)
+                .arg("LIMIT")
+                .arg(0)
+                .arg(i64::try_from(limit).unwrap_or(i64::MAX));
             let ids: Vec<String> = asked.query_async(&mut line.link.clone()).await?;
             let named = ids.len();
             let uploads = self.heads(line, ids).await?;
