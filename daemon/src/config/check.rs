@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::layers::Origins;
 use super::storages::{RULES, STORAGES};
 use super::values::bytes_text;
-use super::{Config, ConfigError, Origin, Server, Sessions, Uploads};
+use super::{Config, ConfigError, Origin, Server, Sessions, Storage, Uploads};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -83,6 +83,7 @@ impl Bounds<'_> {
         if config.storage.scheme.is_empty() {
             return Err(self.refused("storage.scheme", "it is empty"));
         }
+        self.patience("storage", &config.storage)?;
         self.storages(config)
     }
 
@@ -97,6 +98,7 @@ impl Bounds<'_> {
             if storage.scheme.is_empty() {
                 return Err(self.refused(&format!("{section}.scheme"), "it is empty"));
             }
+            self.patience(&section, storage)?;
         }
         if let Some((one, other)) = config.same_place() {
             let section = format!("{STORAGES}.{other}");
@@ -120,6 +122,15 @@ impl Bounds<'_> {
         let place = self.origins.iter().find(|(key, _)| key.starts_with(&within));
         let place = place.map_or(Origin::Default, |(_, origin)| origin.clone());
         ConfigError::Value { place, key: section.to_owned(), message: message.into() }
+    }
+
+    /// What is asked of a service over a network; `section` is that of the storage.
+    fn patience(&self, section: &str, storage: &Storage) -> Result<(), ConfigError> {
+        let key = |name: &str| format!("{section}.{name}");
+        self.period(&key("timeout"), storage.timeout, MOMENT..=HOUR)?;
+        self.period(&key("io_timeout"), storage.io_timeout, MOMENT..=HOUR)?;
+        self.number(&key("retries"), storage.retries, 0..=20)?;
+        self.number(&key("concurrency"), storage.concurrency, 4..=65_536)
     }
 
     fn sessions(&self, sessions: &Sessions) -> Result<(), ConfigError> {

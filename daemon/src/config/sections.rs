@@ -7,6 +7,7 @@ use std::time::Duration;
 use cairn_engine::policy::Instant;
 use cairn_engine::{Algorithm, Policy};
 use cairn_stores::RedisConfig;
+use cairn_stores::objects::Patience;
 use serde::{Deserialize, Serialize};
 
 use super::options::Options;
@@ -166,6 +167,16 @@ pub struct Storage {
     pub scheme: String,
     /// How it is written.
     pub placement: PlacementWish,
+    /// How long one try of an operation of a service over a network may take.
+    #[serde(with = "period")]
+    pub timeout: Duration,
+    /// How long one block of bytes may take.
+    #[serde(with = "period")]
+    pub io_timeout: Duration,
+    /// How often a try that failed for now is repeated.
+    pub retries: usize,
+    /// The most HTTP requests to the service at once.
+    pub concurrency: usize,
     /// OpenDAL's options of the service.
     pub options: Options,
 }
@@ -179,7 +190,16 @@ impl Storage {
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { scheme: "fs".to_owned(), placement: PlacementWish::default(), options: Options::default() }
+        let patience = Patience::default();
+        Self {
+            scheme: "fs".to_owned(),
+            placement: PlacementWish::default(),
+            timeout: patience.timeout,
+            io_timeout: patience.io_timeout,
+            retries: patience.retries,
+            concurrency: patience.concurrency,
+            options: Options::default(),
+        }
     }
 }
 

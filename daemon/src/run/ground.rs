@@ -6,7 +6,7 @@ use cairn_engine::contracts::{Catalog, Placement, SessionStore};
 use cairn_engine::engine::Ground;
 use cairn_engine::{Chance, Clock, StorageName, Storages};
 use cairn_stores::SqliteCatalog;
-use cairn_stores::objects::{self, ObjectsConfig};
+use cairn_stores::objects::{self, ObjectsConfig, Patience};
 
 use super::{StartError, sessions};
 use crate::config::{Config, Durability, PlacementWish, Storage};
@@ -62,7 +62,7 @@ fn storages(config: &Config, metrics: &Arc<Metrics>) -> Result<Storages, StartEr
     Ok(Storages::new(default, opened))
 }
 
-fn objects_config(config: &Config, name: &StorageName, storage: &Storage) -> ObjectsConfig {
+pub(super) fn objects_config(config: &Config, name: &StorageName, storage: &Storage) -> ObjectsConfig {
     let mut options = storage.options.reveal().clone();
     // An option that is empty is one that was not given.
     options.retain(|_, value| !value.is_empty());
@@ -78,6 +78,12 @@ fn objects_config(config: &Config, name: &StorageName, storage: &Storage) -> Obj
         durability: match config.uploads.durability {
             Durability::Chunk => objects::Durability::Chunk,
             Durability::Complete => objects::Durability::Complete,
+        },
+        patience: Patience {
+            timeout: storage.timeout,
+            io_timeout: storage.io_timeout,
+            retries: storage.retries,
+            concurrency: storage.concurrency,
         },
     }
 }

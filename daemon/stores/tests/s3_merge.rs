@@ -17,7 +17,7 @@ use cairn_engine::digest::Checksum;
 use cairn_engine::digest::joining::Joiner;
 use cairn_engine::testing::object_suite::{pattern, place, read_extent, store_stretch};
 use cairn_engine::{Extent, ObjectKey, Timestamp};
-use cairn_stores::objects::{Durability, ObjectsConfig, open};
+use cairn_stores::objects::{Durability, ObjectsConfig, Patience, open};
 use cairn_tests::{MotoBucket, Proxy, S3Server};
 
 const MIB: usize = 1 << 20;
@@ -29,6 +29,7 @@ fn store(options: BTreeMap<String, String>) -> Arc<dyn ObjectStore> {
         default_root: PathBuf::new(),
         placement: None,
         durability: Durability::Chunk,
+        patience: Patience::default(),
     };
     open(&config).unwrap()
 }

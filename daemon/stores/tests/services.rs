@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cairn_engine::testing::object_suite::Subject;
-use cairn_stores::objects::{Durability, ObjectsConfig, open};
+use cairn_stores::objects::{Durability, ObjectsConfig, Patience, open};
 use cairn_tests::{MotoBucket, S3Server, WebdavServer};
 
 fn subject(
@@ -21,6 +21,7 @@ fn subject(
         default_root: PathBuf::new(),
         placement: None,
         durability: Durability::Chunk,
+        patience: Patience::default(),
     };
     let store = open(&config).unwrap();
     let reopen = Box::new(move || open(&config).unwrap());

@@ -212,7 +212,7 @@ pub trait ObjectStore: Send + Sync {
     /// Bytes that can still be written, where the store can tell.
     async fn free_bytes(&self) -> Result<Option<u64>, StoreError>;
 
-    /// Whether the store answers and can be written.
+    /// Whether the store answers and, where looking costs nothing, can be written.
     async fn check(&self) -> Result<(), StoreError>;
 
     /// What the operator should know of the store as it is now: what the service can do, and what will not work.

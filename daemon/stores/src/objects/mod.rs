@@ -10,6 +10,9 @@ mod merging;
 #[cfg(feature = "services-s3")]
 mod multipart_uploads;
 pub mod opendal_objects;
+mod options;
+mod patience;
+mod probe;
 mod service;
 mod tally;
 
@@ -22,6 +25,9 @@ use opendal::{Operator, OperatorRegistry};
 
 use self::in_place::InPlace;
 use self::opendal_objects::{Names, OpendalObjects};
+pub use self::patience::Patience;
+use self::patience::patient;
+pub use self::probe::{ProbeError, probe};
 
 /// When bytes are as durable as they will be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +53,8 @@ pub struct ObjectsConfig {
     pub placement: Option<Placement>,
     /// When bytes are durable.
     pub durability: Durability,
+    /// What is asked of a service over a network.
+    pub patience: Patience,
 }
 
 /// Why a store cannot be opened.
@@ -65,6 +73,14 @@ pub enum OpenError {
     Placement {
         /// The scheme that was asked for.
         scheme: String,
+    },
+    /// An option that the service cannot do without is not given.
+    #[error("storage scheme `{scheme}` needs the option `{option}`, and it is not given or empty")]
+    Missing {
+        /// The scheme.
+        scheme: String,
+        /// The option.
+        option: &'static str,
     },
     /// OpenDAL refuses the options.
     #[error("storage scheme `{scheme}` cannot be set up")]
@@ -89,14 +105,8 @@ pub enum OpenError {
 /// # Errors
 /// See [`OpenError`].
 pub fn open(config: &ObjectsConfig) -> Result<Arc<dyn ObjectStore>, OpenError> {
-    opendal::install_default();
+    look_at_options(config)?;
     let scheme = config.scheme.as_str();
-    let available = OperatorRegistry::get().schemes();
-    if !available.contains(scheme) {
-        let mut available: Vec<_> = available.into_iter().collect();
-        available.sort();
-        return Err(OpenError::Scheme { scheme: scheme.to_owned(), available });
-    }
     let local = matches!(scheme, "fs" | "file");
     let placement = config.placement.unwrap_or(if local { Placement::InPlace } else { Placement::Objects });
     match (placement, local) {
@@ -107,9 +117,31 @@ pub fn open(config: &ObjectsConfig) -> Result<Arc<dyn ObjectStore>, OpenError> {
     }
 }
 
+/// Whether there is such a service in this build, and whether it is told what it needs.
+fn look_at_options(config: &ObjectsConfig) -> Result<(), OpenError> {
+    opendal::install_default();
+    let scheme = config.scheme.as_str();
+    let available = OperatorRegistry::get().schemes();
+    if !available.contains(scheme) {
+        let mut available: Vec<_> = available.into_iter().collect();
+        available.sort();
+        return Err(OpenError::Scheme { scheme: scheme.to_owned(), available });
+    }
+    match options::missing(scheme, &config.options) {
+        Some(option) => Err(OpenError::Missing { scheme: scheme.to_owned(), option }),
+        None => Ok(()),
+    }
+}
+
+/// The operator of a service that is not a local file system, as the options say.
+fn prepared(config: &ObjectsConfig) -> Result<Operator, OpenError> {
+    look_at_options(config)?;
+    operator(config, [])
+}
+
 /// Objects in a service over a network, or in memory.
 fn open_remote(config: &ObjectsConfig) -> Result<OpendalObjects, OpenError> {
-    let operator = patient(operator(config, [])?);
+    let operator = patient(operator(config, [])?, &config.patience);
     #[cfg(feature = "services-s3")]
     if config.scheme == opendal::services::S3_SCHEME {
         let uploads = multipart_uploads::MultipartUploads::new(&config.options, operator.clone());
@@ -143,31 +175,6 @@ fn open_local_objects(config: &ObjectsConfig) -> Result<Arc<dyn ObjectStore>, Op
     let temporary = text_of(&names.temporary_directory());
     let with = [("root".to_owned(), text_of(&absolute)), ("atomic_write_dir".to_owned(), temporary)];
     Ok(Arc::new(OpendalObjects::open(operator(config, with)?, Some(names))))
-}
-
-/// Puts what a service over a network needs around its operator: a time-out for each try inside, retries outside.
-/// A local file system and memory get neither: a sync that failed must never be tried again.
-#[cfg(feature = "remote")]
-fn patient(operator: Operator) -> Operator {
-    use opendal::layers::{RetryLayer, TimeoutLayer};
-    use std::time::Duration;
-
-    /// A multipart upload may take minutes to be put together.
-    const TRY: Duration = Duration::from_secs(300);
-    /// One block of bytes.
-    const BLOCK: Duration = Duration::from_secs(60);
-    if operator.info().scheme() == opendal::services::MEMORY_SCHEME {
-        return operator;
-    }
-    operator
-        .layer(TimeoutLayer::new().with_timeout(TRY).with_io_timeout(BLOCK))
-        .layer(RetryLayer::new().with_jitter().with_max_times(4))
-}
-
-/// This build has no service over a network.
-#[cfg(not(feature = "remote"))]
-fn patient(operator: Operator) -> Operator {
-    operator
 }
 
 /// The root that the options name, else the default.

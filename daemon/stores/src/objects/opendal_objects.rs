@@ -12,6 +12,7 @@
 mod merge;
 mod new_object;
 mod open_object;
+mod standing;
 
 use std::io;
 use std::ops::Range;
@@ -32,9 +33,10 @@ use cairn_engine::upload::Manifest;
 use cairn_engine::{Extent, ObjectKey, Receipt, UploadId};
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
-use opendal::Operator;
+use opendal::{ErrorKind, Operator};
 
 pub(super) use self::open_object::OpenObject;
+pub(super) use self::standing::standing_of;
 use super::failures::{from_io, from_opendal};
 use super::local::directories::{Directories, prepare};
 use super::local::disk::{Disk, elsewhere};
@@ -374,12 +376,19 @@ impl ObjectStore for OpendalObjects {
 
     async fn check(&self) -> Result<(), StoreError> {
         let failed = |error| from_opendal("check", error);
+        if self.ground.names.is_none() {
+            // One look: this is asked often, and writing to a service is paid for.
+            return match self.ground.operator.stat(ObjectKey::marker().as_str()).await {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(error)),
+                _ => Ok(()),
+            };
+        }
         self.ground.operator.write(PROBE, "?").await.map_err(failed)?;
         self.ground.operator.delete(PROBE).await.map_err(failed)
     }
 
     async fn standing(&self) -> Result<Standing, StoreError> {
-        Ok(Standing::of(self.ground.operator.info().scheme()).with("placement", "objects"))
+        Ok(standing_of(&self.ground.operator))
     }
 }
 

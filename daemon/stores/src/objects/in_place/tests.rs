@@ -7,7 +7,7 @@ use std::path::Path;
 
 use cairn_engine::testing::object_suite::Subject;
 
-use super::super::{Durability, ObjectsConfig, open};
+use super::super::{Durability, ObjectsConfig, Patience, open};
 
 fn config(directory: &Path, durability: Durability) -> ObjectsConfig {
     ObjectsConfig {
@@ -16,6 +16,7 @@ fn config(directory: &Path, durability: Durability) -> ObjectsConfig {
         default_root: directory.join("objects"),
         placement: None,
         durability,
+        patience: Patience::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use cairn_engine::contracts::Placement;
 use cairn_engine::testing::object_suite::{Subject, pattern, place, store_stretch};
 
-use super::super::{Durability, ObjectsConfig, OpenError, open};
+use super::super::{Durability, ObjectsConfig, OpenError, Patience, open};
 
 fn config(scheme: &str, default_root: PathBuf) -> ObjectsConfig {
     ObjectsConfig {
@@ -17,6 +17,7 @@ fn config(scheme: &str, default_root: PathBuf) -> ObjectsConfig {
         default_root,
         placement: Some(Placement::Objects),
         durability: Durability::Chunk,
+        patience: Patience::default(),
     }
 }
 
