@@ -1,11 +1,16 @@
-//! `--check-config`: tells what would be used, and whether it can be. It makes and changes nothing, and opens nothing
-//! but a connection to a session store that is not embedded.
+//! `--check-config`: tells what would be used, and whether it can be. It makes and changes nothing here, and opens nothing but
+//! a connection to a session store that is not embedded. In a storage service over a network it writes, reads, lists and
+//! removes a small object, because nothing less tells.
 
 use std::path::Path;
 
-use super::{StartError, sessions};
+use cairn_engine::{Chance, StorageName};
+use cairn_stores::objects::{self, ObjectsConfig};
+
+use super::{StartError, ground, sessions};
 use crate::config::Config;
 use crate::data_dir::check_writable;
+use crate::system::SystemChance;
 
 /// Looks at everything that can be looked at from outside.
 pub(super) fn check(config: &Config) -> Result<(), StartError> {
@@ -35,6 +40,10 @@ pub(super) fn check(config: &Config) -> Result<(), StartError> {
     for root in &roots {
         check_writable(root)?;
     }
+    for (name, storage) in config.all_storages().filter(|(_, storage)| !storage.is_local()) {
+        println!("tried the storage {name}");
+        probe(&ground::objects_config(config, &name, storage), &name)?;
+    }
     check_sessions(config)?;
     println!("the configuration is right");
     Ok(())
@@ -46,6 +55,21 @@ fn check_sessions(config: &Config) -> Result<(), StartError> {
     println!("{:<14} {}", standing.kind, sessions::facts(&standing));
     for warning in &standing.warnings {
         println!("warning        {warning}");
+    }
+    Ok(())
+}
+
+/// Tries a service, and tells what of it will be used and what will not work.
+fn probe(config: &ObjectsConfig, storage: &StorageName) -> Result<(), StartError> {
+    let name = format!("{:032x}", SystemChance::new().map_err(StartError::Chance)?.bits());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let probed = runtime.map_err(StartError::Runtime)?.block_on(objects::probe(config, &name));
+    let standing = probed.map_err(|source| StartError::Probe { storage: storage.clone(), source: Box::new(source) })?;
+    for (fact, value) in &standing.facts {
+        println!("  {fact:<12} {value}");
+    }
+    for warning in &standing.warnings {
+        println!("  warning: {warning}");
     }
     Ok(())
 }

@@ -104,6 +104,15 @@ pub enum StartError {
     /// The catalog does not tell which storages it names.
     #[error("the catalog does not tell which storages it names")]
     Totals(#[source] Refusal),
+    /// A storage does not do what it must.
+    #[error("the storage `{storage}` was tried and did not do what it must")]
+    Probe {
+        /// Which.
+        storage: StorageName,
+        /// Why.
+        #[source]
+        source: Box<objects::ProbeError>,
+    },
     /// Open uploads could not be looked at after a reboot.
     #[error("open uploads cannot be looked at")]
     Recheck(#[source] Refusal),
@@ -150,6 +159,10 @@ impl StartError {
             Self::Objects { source, .. } => match **source {
                 objects::OpenError::Directory { .. } => Exit::Failed,
                 _ => Exit::Config,
+            },
+            Self::Probe { source, .. } => match **source {
+                objects::ProbeError::Open(_) => Exit::Config,
+                objects::ProbeError::Store(_) => Exit::Failed,
             },
             Self::DataDir(DataDirError::Held { .. }) => Exit::Held,
             Self::Database { source, .. } if matches!(**source, OpenError::NewerSchema { .. }) => Exit::Newer,
