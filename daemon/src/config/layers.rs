@@ -247,7 +247,8 @@ impl File<'_> {
             for (key, value) in keys {
                 let (name, place) = (joined(RULES, key.get_ref()), self.place(key.span().start));
                 if !RULE_KEYS.contains(&key.get_ref().as_ref()) {
-                    return Err(unknown(self.known, name, place));
+                    // A key of another section is never meant in a rule.
+                    return Err(unknown(&Table::new(), name, place));
                 }
                 rule.insert(key.get_ref().to_string(), self.owned(&name, value)?);
             }

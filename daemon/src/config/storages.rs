@@ -95,6 +95,8 @@ impl Config {
         if storage.is_local() {
             let root = root.unwrap_or_else(|| self.default_root(name));
             let root = std::fs::canonicalize(&root).or_else(|_| std::path::absolute(&root)).unwrap_or(root);
+            // Without what a path may say twice: `/a/./b/` is `/a/b`.
+            let root: PathBuf = root.components().collect();
             return Some(vec!["fs".to_owned(), root.to_string_lossy().into_owned()]);
         }
         if storage.scheme == "memory" {
