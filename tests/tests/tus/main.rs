@@ -1,5 +1,10 @@
 //! tus 1.0.0, rule by rule, against the real daemon over real sockets.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod across;
 mod addresses;
