@@ -11,6 +11,8 @@ use cairn_engine::testing::memory_objects::MemoryObjects;
 use cairn_engine::{Blob, Caller, Engine, File, ObjectKey, Policy, StorageName, Storages, UploadId};
 
 pub(crate) const CHUNK: u64 = 4096;
+/// The same, as a length in memory.
+const CHUNK_LENGTH: usize = 4096;
 
 pub(crate) fn cold() -> StorageName {
     "cold".parse().unwrap()
@@ -89,14 +91,14 @@ pub(crate) async fn begin(engine: &Engine, path: &str, length: Option<u64>) -> U
 }
 
 pub(crate) async fn send(engine: &Engine, id: UploadId, content: &[u8], number: usize) {
-    let chunk = content.chunks(CHUNK as usize).nth(number - 1).unwrap().to_vec();
+    let chunk = content.chunks(CHUNK_LENGTH).nth(number - 1).unwrap().to_vec();
     engine.put_chunk(&owner("ada"), id, number as u64, body(chunk, 1000)).await.unwrap();
 }
 
 /// A file of these bytes that came in chunks.
 pub(crate) async fn file(engine: &Engine, path: &str, content: &[u8]) -> File {
     let id = begin(engine, path, Some(content.len() as u64)).await;
-    for number in 1..=content.chunks(CHUNK as usize).count() {
+    for number in 1..=content.chunks(CHUNK_LENGTH).count() {
         send(engine, id, content, number).await;
     }
     engine.complete(&ada(), id, Completion::default()).await.unwrap()
