@@ -1,4 +1,10 @@
 //! The bytes in S3: the main job from end to end, and a service that fails.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and waits for the task that it starts"
+)]
 
 use std::collections::BTreeMap;
 

@@ -64,7 +64,8 @@ fn probe(config: &ObjectsConfig, storage: &StorageName) -> Result<(), StartError
     let name = format!("{:032x}", SystemChance::new().map_err(StartError::Chance)?.bits());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let probed = runtime.map_err(StartError::Runtime)?.block_on(objects::probe(config, &name));
-    let standing = probed.map_err(|source| StartError::Probe { storage: storage.clone(), source: Box::new(source) })?;
+    let standing =
+        probed.map_err(|source| StartError::Probe { storage: storage.clone(), source: Box::new(source) })?;
     for (fact, value) in &standing.facts {
         println!("  {fact:<12} {value}");
     }

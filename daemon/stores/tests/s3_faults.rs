@@ -1,6 +1,11 @@
 //! What an S3 service that fails makes of promises: what `commit` answers is true, a retry changes nothing, and no call
 //! waits for ever.
 #![cfg(feature = "services-s3")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and waits for the task that it starts"
+)]
 
 use std::path::PathBuf;
 use std::sync::Arc;

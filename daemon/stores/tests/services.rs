@@ -1,5 +1,6 @@
 //! The rules of the object store, in services of others: each rule on a server, a bucket or a directory of its own.
 #![cfg(all(feature = "services-s3", feature = "services-webdav"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::any::Any;
 use std::collections::BTreeMap;

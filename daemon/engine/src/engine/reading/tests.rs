@@ -28,7 +28,10 @@ fn extents(lengths: &[u64]) -> Vec<Extent> {
 
 /// Objects of which each byte is the number of its object; what is asked of them is written down. Object 7 fails.
 #[derive(Clone, Default)]
-struct Asked(Arc<Mutex<Vec<(u8, Range<u64>)>>>);
+struct Asked(Arc<Mutex<Asking>>);
+
+/// Which object, and which bytes of it, in the order of asking.
+type Asking = Vec<(u8, Range<u64>)>;
 
 impl Asked {
     fn open(&self) -> impl Fn(ObjectKey, Range<u64>) -> Opening + Send + Unpin + 'static {
