@@ -4,7 +4,7 @@
 //!
 //! A record is a hash that reads as the tutorial's does: `HGETALL MP_<id>` shows `chunkcount`, `filehash`, `filesize`,
 //! `chunksize`, and `chkidx_<n>` = 1 for every chunk that is there whole (up to chunk 100 000, and as far as 2^53 bytes
-//! reach). What else cairn needs stands in further fields; the receipts are a sorted set beside it. [`keys`] names every
+//! reach). What else cairn needs stands in further fields; the receipts are a sorted set beside it. `keys` names every
 //! key. A chunk adds one member and one field, whatever is there already, and overlaps are found by seeking.
 //!
 //! # What is promised
@@ -25,7 +25,7 @@
 //!   sees it expired first. What the indices still say of one that went so, was evicted or flushed is cleaned up when it
 //!   is met.
 //! - A receipt that is recorded again, because the first answer was lost, is recorded once.
-//! - The rules of connections and time-outs are those of [`lines`].
+//! - The rules of connections and time-outs are those of `lines`.
 
 mod config;
 mod connect;
