@@ -176,7 +176,7 @@ async fn an_answer_that_is_cut_off_is_never_taken_for_the_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_acknowledged_among_random_faults_is_there_and_nothing_else() {
+async fn what_is_acknowledged_among_random_faults_is_there() {
     const FAULTS: &[Fault] = &[
         Fault::Status(500),
         Fault::Status(503),
