@@ -132,6 +132,9 @@ async fn check_config_tries_the_service_and_tells_what_it_can() {
     let mut options = server.options();
     options.insert("secret_access_key".to_owned(), "wrong".to_owned());
     let refused = daemon(&options).argument("--check-config").run_to_end().await;
-    assert!(refused.log.contains("the storage was tried"), "{refused:?}");
+    assert!(
+        refused.log.contains("the storage `default` was tried and did not do what it must"),
+        "{refused:?}"
+    );
     assert!(!refused.log.contains("wrong"), "{refused:?}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cairn_tests::{Content, RedisServer};
 
-use crate::scene::{builder, complete, put, until_ready, wish};
+use crate::scene::{builder, complete, put, until_ready, until_started, wish};
 use crate::sending::{CHUNK, create};
 
 /// How long after Redis the daemon may be back; the promise is a second, and this machine may be busy.
@@ -17,7 +17,7 @@ async fn the_daemon_starts_without_redis_and_is_back_by_itself_when_redis_is() {
     let daemon = builder(&redis.url()).start_unready().await;
     let client = daemon.client();
 
-    let ready = client.get("/readyz").await.expect_problem(503, "not_ready").json();
+    let ready = until_started(&client).await;
     assert_eq!(ready["failing"], serde_json::json!(["sessions"]));
     assert_eq!(ready["stores"]["catalog"], "ok");
     let content = Content::new(1, 3 * CHUNK);

@@ -40,6 +40,19 @@ pub(crate) async fn until_ready(client: &Client) -> Duration {
     begun.elapsed()
 }
 
+/// What a daemon that is not ready tells, once it has looked at its stores.
+pub(crate) async fn until_started(client: &Client) -> Value {
+    let begun = Instant::now();
+    loop {
+        let told = client.get("/readyz").await.expect_problem(503, "not_ready").json();
+        if told["failing"].is_array() {
+            return told;
+        }
+        assert!(begun.elapsed() < LIMIT, "never started: {told}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// A wish for a new upload of this content.
 pub(crate) fn wish(path: &str, content: Content) -> Value {
     json!({ "path": path, "length": content.length(), "chunk_size": CHUNK })
