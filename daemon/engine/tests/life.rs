@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so loudly")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cairn_engine::contracts::{Placement, SessionStore, View};
@@ -194,6 +195,41 @@ async fn an_append_keeps_what_arrived_of_a_body_that_breaks_off_but_not_under_a_
 
     assert_eq!(
         engine.append(&owner("ada"), id, 2500, body(whole[2500..].to_vec(), 777)).await.unwrap(),
+        10_000
+    );
+    let file = engine.complete(&ada(), id, Completion::default()).await.unwrap();
+    assert_eq!(content(&engine, &file).await, whole);
+}
+
+#[tokio::test]
+async fn a_body_under_a_digest_waits_for_its_verdict_as_one_object_and_is_bounded_by_what_an_object_may_have()
+{
+    use sha1::Digest as _;
+    let bench = Bench::new(Placement::Objects);
+    let objects = Arc::new((*bench.objects).clone().of_objects_up_to(5_000));
+    let policy = Policy { roll_bytes: 1_000, ..Policy::default() };
+    let engine = bench.engine_over(bench.sessions.clone(), bench.catalog.clone(), objects, policy);
+    let announced = |bytes: &[u8]| {
+        let digest = BodyDigest::new(BodyAlgorithm::Sha1, sha1::Sha1::digest(bytes).to_vec()).unwrap();
+        with_digest(body(bytes.to_vec(), 300), digest)
+    };
+    let whole = bytes(10_000, 9);
+    let id = begin(&engine, None).await;
+    assert_eq!(engine.append(&owner("ada"), id, 0, announced(&whole[..5_000])).await.unwrap(), 5_000);
+    assert_eq!(engine.inspect(id).await.unwrap().receipts.len(), 1);
+
+    let mut untold = announced(&whole[4_999..]);
+    untold.length = None;
+    let refused = engine.append(&owner("ada"), id, 5_000, untold).await.unwrap_err();
+    assert!(matches!(refused, Refusal::TooLong { limit: 10_000, .. }), "{refused:?}");
+    assert_eq!(status(&engine, id).await.offset, 5_000);
+    assert_eq!(bench.objects.keys().iter().filter(|key| key.stretch_offset().is_some()).count(), 1);
+    let refused = engine.append(&owner("ada"), id, 5_000, announced(&whole[4_999..])).await.unwrap_err();
+    assert!(matches!(refused, Refusal::TooLong { asked: 10_001, limit: 10_000 }), "{refused:?}");
+
+    // Without a digest there is no such bound.
+    assert_eq!(
+        engine.append(&owner("ada"), id, 5_000, body(whole[5_000..].to_vec(), 300)).await.unwrap(),
         10_000
     );
     let file = engine.complete(&ada(), id, Completion::default()).await.unwrap();

@@ -62,9 +62,10 @@ impl Engine {
         }
         let limit = self.limit_of(&upload, &coverage, &append)?;
         let upload = self.declare(upload, append.length).await?;
+        let verifying = append.is_verified();
         let incoming = append.incoming;
         let mut appending = Appending {
-            verifying: append.late.is_some() || !incoming.digests.is_empty(),
+            verifying,
             watchers: Watchers {
                 verifier: Some(match append.late {
                     Some(_) => BodyVerifier::undecided(incoming.digests),
@@ -170,6 +171,7 @@ impl Engine {
     /// Bytes that the upload may have, if the append fits into them as far as can be told before it.
     fn limit_of(&self, upload: &Upload, coverage: &Coverage, append: &Append) -> Result<u64, Refusal> {
         let most = self.policy().max_length;
+        let one_object = self.limit_of_verified(upload, append)?;
         if let Some(declared) = append.length {
             let there = upload.length.unwrap_or_else(|| coverage.end().max(append.offset));
             let agrees = if upload.length.is_some() { declared == there } else { declared >= there };
@@ -180,12 +182,21 @@ impl Engine {
                 return Err(Refusal::TooLong { asked: declared, limit: most });
             }
         }
-        let limit = upload.length.or(append.length).unwrap_or(most);
+        let limit = upload.length.or(append.length).unwrap_or(most).min(one_object);
         let end = append.offset.saturating_add(append.incoming.length.unwrap_or(0));
         if end > limit {
             return Err(Refusal::TooLong { asked: end, limit });
         }
         Ok(limit)
+    }
+
+    /// A body that counts only when its digest is known is one stretch, because nothing of it may be closed before: where
+    /// objects have a greatest length, so has it. (Stretches in waiting would each keep a writer and its buffers.)
+    fn limit_of_verified(&self, upload: &Upload, append: &Append) -> Result<u64, Refusal> {
+        if !append.is_verified() {
+            return Ok(u64::MAX);
+        }
+        Ok(append.offset.saturating_add(self.ground.objects.find(&upload.storage)?.max_object_bytes()))
     }
 
     /// Settles the length, if it becomes known now.
@@ -212,7 +223,8 @@ struct Claimed {
 }
 
 /// One append on its way: stretch after stretch, each committed and recorded before the next begins, so that a crash
-/// loses at most one. With a digest announced, all of them wait for its verdict.
+/// loses at most one. With a digest announced, there is one, and another where bytes are recorded already; they wait for its
+/// verdict.
 struct Appending<'a> {
     engine: &'a Engine,
     upload: Upload,
@@ -313,7 +325,7 @@ impl Appending<'_> {
     /// Whether the bytes from here on are recorded by nobody, and for how many that is the same.
     fn next_room(&self) -> (bool, u64) {
         let rest = self.limit - self.at;
-        let most = self.engine.policy().roll_bytes.max(1).min(rest);
+        let most = if self.verifying { rest } else { self.engine.policy().roll_bytes.max(1).min(rest) };
         match self.coverage.next_covered(self.at) {
             None => (true, most),
             Some(covered) if covered > self.at => (true, most.min(covered - self.at)),

@@ -52,7 +52,10 @@ impl Engine {
         let storage = old.first().map(|extent| extent.object.storage()).unwrap_or_default();
         let store = self.ground.objects.find(&storage)?;
         if joined.iter().any(|extent| extent.object.storage() != storage) {
-            return self.merge_across(&blob, &storage).await;
+            return Ok(match self.relocate(&blob, &storage).await? {
+                Some(_) => MergeOutcome::Merged { extents: old.len(), moved_bytes: blob.length },
+                None => MergeOutcome::Overtaken,
+            });
         }
         let target = ObjectKey::merged(self.ground.chance.bits()).lying_in(&storage);
         let _held = Held::one(&self.in_hand, &target);

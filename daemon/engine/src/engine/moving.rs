@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::{Engine, MergeOutcome, MoveOutcome};
+use super::{Engine, MoveOutcome};
 use crate::contracts::{ByteStream, Failure, ObjectStore, Store, StoreError};
 use crate::digest::{Digest, RunningChecksum};
 use crate::extent::Extent;
@@ -34,25 +34,19 @@ impl Engine {
         if old.iter().all(|extent| extent.object.storage() == *to) {
             return Ok(MoveOutcome::AlreadyThere);
         }
-        let mut held = Held { in_hand: Arc::clone(&self.in_hand), objects: Vec::new() };
-        let copied = self.copy(&blob, to, &mut held).await?;
-        let swapped = self.ground.catalog.swap_extents(&blob.id, old, &copied).await?;
-        Ok(match swapped {
-            true => MoveOutcome::Moved { objects: copied.len() },
-            false => MoveOutcome::Overtaken,
+        Ok(match self.relocate(&blob, to).await? {
+            Some(objects) => MoveOutcome::Moved { objects },
+            None => MoveOutcome::Overtaken,
         })
     }
 
-    /// Makes a blob one whose extents lie in several storages.
-    pub(super) async fn merge_across(&self, blob: &Blob, to: &StorageName) -> Result<MergeOutcome, Refusal> {
-        let old = blob.content.extents();
+    /// Copies a blob into a storage and names the copy instead: how many objects it has, or `None` if the blob was
+    /// changed meanwhile.
+    pub(super) async fn relocate(&self, blob: &Blob, to: &StorageName) -> Result<Option<usize>, Refusal> {
         let mut held = Held { in_hand: Arc::clone(&self.in_hand), objects: Vec::new() };
         let copied = self.copy(blob, to, &mut held).await?;
-        let swapped = self.ground.catalog.swap_extents(&blob.id, old, &copied).await?;
-        Ok(match swapped {
-            true => MergeOutcome::Merged { extents: old.len(), moved_bytes: blob.length },
-            false => MergeOutcome::Overtaken,
-        })
+        let swapped = self.ground.catalog.swap_extents(&blob.id, blob.content.extents(), &copied).await?;
+        Ok(swapped.then_some(copied.len()))
     }
 
     /// Copies a blob's bytes into new objects of a storage; their extents.

@@ -39,6 +39,13 @@ pub struct Append {
     pub late: Option<LateDigests>,
 }
 
+impl Append {
+    /// Whether a digest of the body decides if it counts.
+    pub fn is_verified(&self) -> bool {
+        self.late.is_some() || !self.incoming.digests.is_empty()
+    }
+}
+
 /// Where an upload stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {

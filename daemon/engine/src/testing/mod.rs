@@ -9,6 +9,7 @@ pub mod faults;
 pub mod memory_catalog;
 pub mod memory_objects;
 pub mod memory_sessions;
+mod object_keeping_rules;
 pub mod object_suite;
 pub mod oracle;
 mod session_record_rules;

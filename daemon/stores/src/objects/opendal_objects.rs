@@ -157,10 +157,18 @@ impl OpendalObjects {
 }
 
 impl Ground {
-    /// Begins to write an object.
-    async fn writer(&self, operation: &'static str, object: &ObjectKey) -> Result<OpenObject, StoreError> {
-        let writer = self.operator.writer(object.as_str()).await;
-        let writer = writer.map_err(|error| from_opendal(operation, error))?;
+    /// Begins to write an object of at most so many bytes.
+    async fn writer(
+        &self,
+        operation: &'static str,
+        object: &ObjectKey,
+        max_length: u64,
+    ) -> Result<OpenObject, StoreError> {
+        let mut writer = self.operator.writer_with(object.as_str());
+        if self.takes_parts() && self.is_elsewhere() {
+            writer = writer.chunk(new_object::part_of(max_length));
+        }
+        let writer = writer.await.map_err(|error| from_opendal(operation, error))?;
         Ok(OpenObject::new(writer, operation, !self.takes_parts()))
     }
 
@@ -281,7 +289,7 @@ impl ObjectStore for OpendalObjects {
 
     async fn begin(&self, place: &Place) -> Result<Box<dyn Attempt>, StoreError> {
         let object = ObjectKey::stretch(place.upload, place.offset, place.nonce);
-        let open = self.ground.writer("write", &object).await?;
+        let open = self.ground.writer("write", &object, place.max_length).await?;
         let ground = Arc::clone(&self.ground);
         Ok(Box::new(ObjectAttempt { ground, object, open, tally: Tally::new(place.max_length) }))
     }

@@ -7,8 +7,10 @@ use futures_util::TryStreamExt;
 use super::{Ground, OpenObject};
 use crate::objects::failures::from_opendal;
 
-/// Bytes of a part.
+/// Bytes of a part of a blob.
 const PART: usize = 8 << 20;
+/// Bytes of a part of what comes from a client: S3 takes none that is smaller.
+const SMALL_PART: usize = 5 << 20;
 /// Parts that are on their way at the same time, each in memory.
 const CONCURRENT: usize = 2;
 /// The most parts of an object, for every service that has a limit.
@@ -23,6 +25,11 @@ pub(super) fn most_bytes(ground: &Ground) -> u64 {
         (true, true) => PARTS * PART as u64,
         (true, false) => u64::MAX,
     }
+}
+
+/// Bytes of a part of an object that may have so many: each is in memory until it is sent.
+pub(super) fn part_of(max_length: u64) -> usize {
+    if max_length > PARTS * SMALL_PART as u64 { PART } else { SMALL_PART }
 }
 
 /// Writes what the stream brings; how many bytes.
