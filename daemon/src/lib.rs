@@ -4,6 +4,8 @@ pub mod admin;
 pub mod background;
 pub mod config;
 pub mod data_dir;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod house;
 pub mod http;
 pub mod logging;

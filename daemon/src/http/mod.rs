@@ -11,6 +11,8 @@ mod cors;
 mod digests;
 mod door;
 mod front;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod health;
 mod held;
 mod linger;

@@ -7,6 +7,8 @@
 mod envelope;
 pub(crate) mod files;
 mod form;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod json;
 mod parameters;
 mod part;

@@ -2,6 +2,8 @@
 
 mod conditions;
 mod disposition;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod range;
 pub(crate) mod tags;
 

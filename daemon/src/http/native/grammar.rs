@@ -66,7 +66,7 @@ impl FromRequestParts<Door> for PathInPath {
 }
 
 /// What follows `prefix` in the URL's path, decoded once, as a file's path.
-fn file_path(uri: &Uri, prefix: &str) -> Result<FilePath, Problem> {
+pub(crate) fn file_path(uri: &Uri, prefix: &str) -> Result<FilePath, Problem> {
     let encoded = uri.path().strip_prefix(prefix).unwrap_or_default();
     let decoded = percent_encoding::percent_decode_str(encoded)
         .decode_utf8()

@@ -12,6 +12,8 @@ mod checksum;
 mod concat;
 mod creation;
 mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod location;
 mod metadata;
 mod refusals;
