@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::arguments::{Durability, Floor};
+use crate::arguments::{Durability, Floor, Protocol};
 use crate::content::MIB;
 use crate::passes::Passes;
 use crate::scenarios::{CompleteRow, Name, Results, Subject};
 use crate::tables::table;
+use crate::tus::JoinFigures;
 
 /// The most that cairn may cost of what a floor costs, before digests.
 const OVER_FLOOR: f64 = 1.2;
@@ -22,6 +23,12 @@ const COMPLETE: f64 = 20.0;
 
 /// How much longer or shorter `complete` may be for a large file than for a small one.
 const COMPLETE_SPREAD: f64 = 0.2;
+
+/// The most that another protocol may cost of what the native one does.
+const OVER_NATIVE: f64 = 1.1;
+
+/// The fewest small files a second by tus.
+const SMALL_FILES_BY_TUS: f64 = 1000.0;
 
 /// The fewest durable small files a second.
 const SMALL_FILES: f64 = 1500.0;
@@ -45,6 +52,11 @@ pub(crate) fn render(results: &Results, passes: Passes) -> String {
     aims.extend([Durability::Complete, Durability::Chunk].map(|durability| memory(results, durability)));
     aims.extend([Durability::Complete, Durability::Chunk].map(|durability| small(results, durability)));
     let mut aims: Vec<Aim> = aims.into_iter().flatten().collect();
+    aims.extend(both(|durability| small_by_tus(results, durability)));
+    for name in [Name::Chunks1, Name::Chunks4, Name::Single, Name::Files8] {
+        aims.extend(both(|durability| beside_native(results, name, durability)));
+    }
+    aims.extend(results.joins.iter().map(|(durability, join)| concat(*durability, join)));
     aims.extend(results.completes.iter().map(|row| complete(row, &results.completes)));
     if aims.is_empty() {
         return String::new();
@@ -59,11 +71,56 @@ pub(crate) fn render(results: &Results, passes: Passes) -> String {
     text
 }
 
+fn both(aim: impl Fn(Durability) -> Option<Aim>) -> impl Iterator<Item = Aim> {
+    [Durability::Complete, Durability::Chunk].into_iter().filter_map(aim)
+}
+
+fn beside_native(results: &Results, name: Name, durability: Durability) -> Option<Aim> {
+    let of = |protocol| Some(results.find(name, Subject::Daemon(durability, protocol))?.cpu_per_gib());
+    let (native, tus) = (of(Protocol::Native)?, of(Protocol::Tus)?);
+    Some(Aim {
+        what: format!(
+            "CPU s/GiB by tus, {}, durability {}",
+            crate::tables::scenario(name),
+            durability.name()
+        ),
+        aim: format!("{:.2}", native * OVER_NATIVE),
+        measured: format!("{tus:.2}"),
+        reached: tus <= native * OVER_NATIVE,
+    })
+}
+
+fn small_by_tus(results: &Results, durability: Durability) -> Option<Aim> {
+    let figures = results.find(Name::Small, Subject::Daemon(durability, Protocol::Tus))?;
+    let measured = figures.requests_per_second();
+    Some(Aim {
+        what: format!("small files a second by tus, durability {}", durability.name()),
+        aim: format!("{SMALL_FILES_BY_TUS:.0}"),
+        measured: format!("{measured:.0}"),
+        reached: measured >= SMALL_FILES_BY_TUS,
+    })
+}
+
+fn concat(durability: Durability, join: &JoinFigures) -> Aim {
+    let p50 = join.answers.percentile(50).unwrap_or_default();
+    Aim {
+        what: format!(
+            "concatenation p50 ms, {} x {} MiB, durability {}",
+            join.parts,
+            join.part / MIB,
+            durability.name()
+        ),
+        aim: format!("{COMPLETE:.1}"),
+        measured: format!("{p50:.1}"),
+        reached: p50 <= COMPLETE,
+    }
+}
+
 fn cpu(results: &Results, passes: Passes, name: Name, durability: Durability) -> Option<Aim> {
     // A declared SHA-1 is no business of the floor's.
     let floor_name = if name == Name::Chunks4Sha1 { Name::Chunks4 } else { name };
     let floor = results.find(floor_name, Subject::Floor(Floor::Write))?.cpu_per_gib();
-    let measured = results.find(name, Subject::Daemon(durability))?.cpu_per_gib();
+    let measured = results.find(name, Subject::Daemon(durability, Protocol::Native))?.cpu_per_gib();
     let mut aim = OVER_FLOOR * floor + passes.blake3;
     if name == Name::Chunks4Sha1 {
         aim += passes.sha1;
@@ -80,7 +137,7 @@ fn cpu(results: &Results, passes: Passes, name: Name, durability: Durability) ->
 }
 
 fn memory(results: &Results, durability: Durability) -> Option<Aim> {
-    let measured = results.find(Name::Files8, Subject::Daemon(durability))?.peak_mib();
+    let measured = results.find(Name::Files8, Subject::Daemon(durability, Protocol::Native))?.peak_mib();
     Some(Aim {
         what: format!("peak MiB with 8 uploads, durability {}", durability.name()),
         aim: format!("{MEMORY:.0}"),
@@ -90,7 +147,8 @@ fn memory(results: &Results, durability: Durability) -> Option<Aim> {
 }
 
 fn small(results: &Results, durability: Durability) -> Option<Aim> {
-    let measured = results.find(Name::Small, Subject::Daemon(durability))?.requests_per_second();
+    let measured =
+        results.find(Name::Small, Subject::Daemon(durability, Protocol::Native))?.requests_per_second();
     Some(Aim {
         what: format!("small files a second, durability {}", durability.name()),
         aim: format!("{SMALL_FILES:.0}"),

@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// Only this durability; both if absent.
     #[arg(long)]
     pub(crate) durability: Option<Durability>,
+    /// Which protocols it is driven by, one after the other.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "native")]
+    pub(crate) protocol: Vec<Protocol>,
     /// Where the daemon keeps uploads in progress. `redis` starts a redis-server of its own, which must be installed.
     #[arg(long, value_enum, default_value_t = Sessions::Sqlite)]
     pub(crate) sessions: Sessions,
@@ -55,6 +58,15 @@ pub(crate) enum Command {
     /// Serves as the S3 server and prints its endpoint.
     #[command(hide = true)]
     S3,
+}
+
+/// How the daemon is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    /// cairn's own API.
+    Native,
+    /// tus 1.0.0.
+    Tus,
 }
 
 /// Where uploads in progress are kept.

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::header::HeaderMap;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::{Frame, Incoming, SizeHint};
@@ -65,6 +66,8 @@ pub(crate) struct Link {
 
 /// An answer whose body is small.
 pub(crate) struct Answer {
+    /// The fields of its head.
+    pub(crate) headers: HeaderMap,
     /// The body.
     pub(crate) body: Bytes,
     /// From the request's first byte to the answer's last.
@@ -87,19 +90,32 @@ impl Link {
 
     /// Sends a request and reads its answer, which must be a success.
     pub(crate) async fn call(&mut self, method: Method, path: &str, body: Body) -> Result<Answer> {
+        let json: &[_] = if method == Method::POST { &[("content-type", "application/json")] } else { &[] };
+        self.ask(method, path, json, body).await
+    }
+
+    /// The same, with these fields in the request's head.
+    pub(crate) async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        fields: &[(&str, &str)],
+        body: Body,
+    ) -> Result<Answer> {
         let begun = Instant::now();
-        let response = self.dispatch(method.clone(), path, body).await?;
+        let response = self.dispatch(method.clone(), path, fields, body).await?;
         let status = response.status();
+        let headers = response.headers().clone();
         let body = response.into_body().collect().await?.to_bytes();
         if !status.is_success() {
             return Err(refused(&method, path, status, &body));
         }
-        Ok(Answer { body, took: begun.elapsed() })
+        Ok(Answer { headers, body, took: begun.elapsed() })
     }
 
     /// Gets a body and counts its bytes.
     pub(crate) async fn drain(&mut self, path: &str) -> Result<u64> {
-        let mut response = self.dispatch(Method::GET, path, Body::default()).await?;
+        let mut response = self.dispatch(Method::GET, path, &[], Body::default()).await?;
         let status = response.status();
         if !status.is_success() {
             return Err(refused(&Method::GET, path, status, b""));
@@ -111,10 +127,16 @@ impl Link {
         Ok(length)
     }
 
-    async fn dispatch(&mut self, method: Method, path: &str, body: Body) -> Result<http::Response<Incoming>> {
+    async fn dispatch(
+        &mut self,
+        method: Method,
+        path: &str,
+        fields: &[(&str, &str)],
+        body: Body,
+    ) -> Result<http::Response<Incoming>> {
         let mut request = Request::builder().method(&method).uri(path).header("host", &self.host);
-        if method == Method::POST {
-            request = request.header("content-type", "application/json");
+        for (name, value) in fields {
+            request = request.header(*name, *value);
         }
         self.sender.ready().await?;
         Ok(self.sender.send_request(request.body(body)?).await?)

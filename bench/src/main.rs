@@ -18,6 +18,7 @@ mod server;
 mod stores;
 mod tables;
 mod transfer;
+mod tus;
 
 use std::process::ExitCode;
 

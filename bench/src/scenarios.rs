@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::Result;
 use crate::aims;
-use crate::arguments::{Arguments, Durability, Floor, Sessions, Storage};
+use crate::arguments::{Arguments, Durability, Floor, Protocol, Sessions, Storage};
 use crate::content::{Content, MIB};
 use crate::link::{Body, Link};
 use crate::merging::{self, MergeFigures};
@@ -18,22 +18,23 @@ use crate::server::{Server, program};
 use crate::stores::Stores;
 use crate::tables;
 use crate::transfer::{Language, Transfer, file_path};
+use crate::tus::{self, JoinFigures};
 
 /// A scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Name {
-    /// 5 000 files of 16 KiB by single PUT, 16 at a time.
+    /// 5 000 files of 16 KiB by single PUT (tus: by creation with upload), 16 at a time.
     Small,
     /// One file in 5 MiB chunks, one at a time.
     #[value(name = "chunks-1")]
     Chunks1,
-    /// One file in 5 MiB chunks, 4 at a time.
+    /// One file in 5 MiB chunks, 4 at a time (tus: in 4 partial uploads, joined).
     #[value(name = "chunks-4")]
     Chunks4,
     /// The same with a declared SHA-1.
     #[value(name = "chunks-4-sha1")]
     Chunks4Sha1,
-    /// One file by a single PUT.
+    /// One file by a single PUT (tus: PATCH).
     Single,
     /// 8 files at once, in 5 MiB chunks.
     #[value(name = "files-8")]
@@ -42,6 +43,8 @@ pub(crate) enum Name {
     Download,
     /// `complete` of 64 MiB, 1 GiB and 4 GiB, chunks in order and in any order.
     Complete,
+    /// 4 partial uploads of 1 GiB joined by tus's final `POST`.
+    Concat,
     /// A file of 1 GiB in 5 MiB chunks merged; nothing where chunks lie in place.
     Merge,
 }
@@ -52,7 +55,7 @@ pub(crate) enum Subject {
     /// A floor.
     Floor(Floor),
     /// The daemon.
-    Daemon(Durability),
+    Daemon(Durability, Protocol),
 }
 
 /// One measurement.
@@ -88,6 +91,8 @@ pub(crate) struct Results {
     pub(crate) completes: Vec<CompleteRow>,
     /// Merges.
     pub(crate) merges: Vec<(Durability, MergeFigures)>,
+    /// Joins of tus.
+    pub(crate) joins: Vec<(Durability, JoinFigures)>,
 }
 
 impl Results {
@@ -102,6 +107,7 @@ struct Bench {
     program: PathBuf,
     folder: PathBuf,
     durabilities: Vec<Durability>,
+    protocols: Vec<Protocol>,
     sessions: Sessions,
     storage: Storage,
     divisor: u64,
@@ -139,15 +145,24 @@ impl Name {
             Self::Chunks4Sha1 => Transfer { at_once: 4, sha1: true, ..chunks },
             Self::Single => Transfer { chunked: false, ..chunks },
             Self::Files8 => Transfer { files: 8, length: length / 8, at_once: 8, ..chunks },
-            Self::Download | Self::Complete | Self::Merge => return None,
+            Self::Download | Self::Complete | Self::Concat | Self::Merge => return None,
         })
+    }
+
+    /// Whether there is such a thing in a protocol.
+    fn is_of(self, protocol: Protocol) -> bool {
+        match self {
+            Self::Concat => protocol == Protocol::Tus,
+            Self::Chunks4Sha1 | Self::Download | Self::Complete | Self::Merge => protocol == Protocol::Native,
+            Self::Small | Self::Chunks1 | Self::Chunks4 | Self::Single | Self::Files8 => true,
+        }
     }
 
     /// Whether a floor does it too.
     fn has_floor(self, floor: Floor) -> bool {
         match self {
             // A declared SHA-1 costs a floor nothing.
-            Self::Chunks4Sha1 | Self::Download | Self::Complete | Self::Merge => false,
+            Self::Chunks4Sha1 | Self::Download | Self::Complete | Self::Concat | Self::Merge => false,
             Self::Small => floor != Floor::Sync,
             _ => true,
         }
@@ -165,6 +180,7 @@ impl Bench {
                 Some(durability) => vec![durability],
                 None => vec![Durability::Complete, Durability::Chunk],
             },
+            protocols: arguments.protocol.clone(),
             sessions: arguments.sessions,
             storage: arguments.storage,
             runs: arguments.runs,
@@ -176,15 +192,23 @@ impl Bench {
     async fn measure(&mut self, name: Name, results: &mut Results) -> Result<()> {
         let floors =
             [Floor::Drain, Floor::Write, Floor::Sync].into_iter().filter(|floor| name.has_floor(*floor));
-        let daemons = self.durabilities.clone().into_iter().map(Subject::Daemon);
+        let spoken: Vec<Protocol> =
+            self.protocols.iter().copied().filter(|protocol| name.is_of(*protocol)).collect();
+        let durabilities = self.durabilities.clone().into_iter();
+        let daemons = durabilities
+            .flat_map(|durability| spoken.iter().map(move |protocol| Subject::Daemon(durability, *protocol)));
         for subject in floors.map(Subject::Floor).chain(daemons) {
             eprintln!("measuring {} on {}", tables::scenario(name), tables::subject(subject));
             match (name, subject) {
-                (Name::Complete, Subject::Daemon(durability)) => {
+                (Name::Complete, Subject::Daemon(durability, _)) => {
                     results.completes.extend(self.completes(durability).await?);
                 }
                 (Name::Merge, _) if self.storage == Storage::Fs => {}
-                (Name::Merge, Subject::Daemon(durability)) => {
+                (Name::Concat, Subject::Daemon(durability, _)) => {
+                    let joined = tus::measure_joins(&self.start(subject)?, 1024 * MIB / self.divisor).await?;
+                    results.joins.push((durability, joined));
+                }
+                (Name::Merge, Subject::Daemon(durability, _)) => {
                     let merged = merging::measure(&self.start(subject)?, 1024 * MIB / self.divisor).await?;
                     results.merges.push((durability, merged));
                 }
@@ -207,13 +231,13 @@ impl Bench {
 
     async fn row(&mut self, scenario: Name, subject: Subject) -> Result<Row> {
         let server = self.start(subject)?;
-        let language = match subject {
-            Subject::Floor(_) => Language::Floor,
-            Subject::Daemon(_) => Language::Native,
-        };
-        let figures = match scenario.transfer(self.divisor) {
-            Some(transfer) => transfer.measure(&server, language).await?,
-            None => download(&server, 2048 * MIB / self.divisor).await?,
+        let figures = match (scenario.transfer(self.divisor), subject) {
+            (Some(transfer), Subject::Floor(_)) => transfer.measure(&server, Language::Floor).await?,
+            (Some(transfer), Subject::Daemon(_, Protocol::Native)) => {
+                transfer.measure(&server, Language::Native).await?
+            }
+            (Some(transfer), Subject::Daemon(_, Protocol::Tus)) => tus::measure(&transfer, &server).await?,
+            (None, _) => download(&server, 2048 * MIB / self.divisor).await?,
         };
         if scenario == Name::Small {
             self.kept.push(server.end_and_keep());
@@ -224,7 +248,7 @@ impl Bench {
     fn start(&self, subject: Subject) -> Result<Server> {
         match subject {
             Subject::Floor(kind) => Server::floor(kind, &self.folder),
-            Subject::Daemon(durability) => {
+            Subject::Daemon(durability, _) => {
                 let stores = Stores::start(self.sessions, self.storage)?;
                 Server::daemon(&self.program, &self.folder, durability, stores)
             }
@@ -236,7 +260,7 @@ impl Bench {
         let mut rows = Vec::new();
         for length in [64 * MIB, 1024 * MIB, 4096 * MIB].map(|length| length / self.divisor) {
             for shuffled in [false, true] {
-                let server = self.start(Subject::Daemon(durability))?;
+                let server = self.start(Subject::Daemon(durability, Protocol::Native))?;
                 let completes = measure_completes(&server, length, shuffled).await?;
                 rows.push(CompleteRow { length, shuffled, durability, completes });
             }

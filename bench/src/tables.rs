@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use clap::ValueEnum as _;
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::arguments::Durability;
+use crate::arguments::{Durability, Protocol};
 use crate::content::MIB;
 use crate::merging::MergeFigures;
 use crate::meter::Figures;
 use crate::passes::Passes;
 use crate::scenarios::{CompleteRow, Name, Results, Row, Subject};
+use crate::tus::JoinFigures;
 
 /// All tables, with their headings.
 pub(crate) fn render(results: &Results, passes: Passes) -> String {
@@ -32,10 +33,29 @@ pub(crate) fn render(results: &Results, passes: Passes) -> String {
     if !results.completes.is_empty() {
         let _ = writeln!(text, "\ncomplete\n{}", completes(&results.completes));
     }
+    if !results.joins.is_empty() {
+        let _ = writeln!(text, "\nconcatenation\n{}", joins(&results.joins));
+    }
     if !results.merges.is_empty() {
         let _ = writeln!(text, "\nmerge\n{}", merges(&results.merges));
     }
     text
+}
+
+fn joins(joins: &[(Durability, JoinFigures)]) -> Table {
+    let heads = ["parts", "MiB each", "durability", "POST p50 ms", "longest ms", "readable p50 ms"];
+    let mut table = table(&heads);
+    for (durability, join) in joins {
+        table.add_row(vec![
+            join.parts.to_string(),
+            (join.part / MIB).to_string(),
+            durability.name().to_owned(),
+            milliseconds(join.answers.percentile(50)),
+            milliseconds(join.answers.longest()),
+            milliseconds(join.readable.percentile(50)),
+        ]);
+    }
+    table
 }
 
 fn merges(merges: &[(Durability, MergeFigures)]) -> Table {
@@ -63,7 +83,8 @@ pub(crate) fn scenario(name: Name) -> String {
 pub(crate) fn subject(subject: Subject) -> String {
     match subject {
         Subject::Floor(kind) => format!("floor: {}", kind.name()),
-        Subject::Daemon(durability) => format!("cairnd: {}", durability.name()),
+        Subject::Daemon(durability, Protocol::Native) => format!("cairnd: {}", durability.name()),
+        Subject::Daemon(durability, Protocol::Tus) => format!("cairnd, tus: {}", durability.name()),
     }
 }
 

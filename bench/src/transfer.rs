@@ -15,7 +15,7 @@ use crate::meter::{Figures, Latencies, Meter};
 use crate::server::Server;
 
 /// Bytes of a chunk.
-const CHUNK: u64 = 5 * MIB;
+pub(crate) const CHUNK: u64 = 5 * MIB;
 
 /// What is sent, and how.
 #[derive(Clone, Copy, Debug)]
