@@ -56,6 +56,8 @@ impl Bounds<'_> {
             return Err(self.refused("server.data_dir", "it is empty"));
         }
         self.number("server.max_connections", server.max_connections, 1..=1_000_000)?;
+        let per_address = server.max_connections_per_address;
+        self.number("server.max_connections_per_address", per_address, 0..=1_000_000)?;
         self.number("server.worker_threads", server.worker_threads, 0..=512)?;
         self.bytes("server.max_header_bytes", server.max_header_bytes, 8 * KIB..=MIB)?;
         self.bytes("server.max_json_bytes", server.max_json_bytes, KIB..=16 * MIB)?;

@@ -13,6 +13,7 @@ mod error;
 mod flags;
 mod layers;
 mod options;
+mod proxies;
 mod reload;
 mod secret;
 mod sections;
@@ -31,6 +32,7 @@ pub use error::{ConfigError, Origin};
 pub use flags::Flags;
 pub use layers::Sources;
 pub use options::Options;
+pub use proxies::{BadProxy, TrustedProxy};
 pub use reload::Reloaded;
 pub use secret::{Address, Secret};
 pub use sections::{

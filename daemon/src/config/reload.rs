@@ -35,7 +35,8 @@ impl Config {
         config.protocols = new.protocols.clone();
         config.server.body_idle_timeout = new.server.body_idle_timeout;
         config.server.max_json_bytes = new.server.max_json_bytes;
-        config.server.trust_forwarded = new.server.trust_forwarded;
+        config.server.trusted_proxies.clone_from(&new.server.trusted_proxies);
+        config.server.max_connections_per_address = new.server.max_connections_per_address;
         config.server.cors_origins.clone_from(&new.server.cors_origins);
         config.server.shutdown_timeout = new.server.shutdown_timeout;
         Reloaded { kept: different_keys(&config, new), changed: different_keys(self, &config), config }

@@ -11,6 +11,7 @@ use cairn_stores::objects::Patience;
 use serde::{Deserialize, Serialize};
 
 use super::options::Options;
+use super::proxies::TrustedProxy;
 use super::secret::{Address, Secret};
 use super::values::{algorithms, byte_count, optional_bytes, optional_text, period, socket_mode};
 
@@ -32,12 +33,14 @@ pub struct Server {
     /// The address under which clients reach the daemon, without a slash at its end.
     #[serde(with = "optional_text")]
     pub public_url: Option<String>,
-    /// Whether what a proxy says of the address that clients used is believed.
-    pub trust_forwarded: bool,
+    /// Proxies that are believed when they say who asks, and by which address.
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// Origins whose pages may call; `*` is every origin.
     pub cors_origins: Vec<String>,
     /// The most connections at once; more wait.
     pub max_connections: usize,
+    /// The most of them from one address; more are closed. 0 is without bound.
+    pub max_connections_per_address: usize,
     /// How long the headers of a request may take.
     #[serde(with = "period")]
     pub header_timeout: Duration,
@@ -72,9 +75,10 @@ impl Default for Server {
             admin_socket: PathBuf::new(),
             admin_socket_mode: SocketMode(0o600),
             public_url: None,
-            trust_forwarded: false,
+            trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             max_connections: 4096,
+            max_connections_per_address: 256,
             header_timeout: Duration::from_secs(10),
             max_header_bytes: 32 * KIB,
             body_idle_timeout: Duration::from_secs(60),

@@ -20,9 +20,11 @@ mod measure;
 mod native;
 mod numbers;
 mod patience;
+mod peer;
 pub(crate) mod problem;
 mod request_id;
 mod serve;
+mod throng;
 mod tus;
 
 use axum::Router;

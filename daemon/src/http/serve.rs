@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,9 @@ use tower::ServiceExt;
 use super::door::Door;
 use super::held::Held;
 use super::patience::{Activity, Limits, Patience};
+use super::peer::{Peer, is_trusted};
 use super::routes;
+use super::throng::{Present, Throng};
 use crate::config::Server;
 use crate::house::House;
 
@@ -88,6 +91,7 @@ pub(crate) async fn serve_router(
         patience: Limits { head: config.server.header_timeout, silence: config.server.keep_alive_timeout },
         router: router(Arc::clone(&house)),
         places: Arc::new(Semaphore::new(places)),
+        throng: Throng::default(),
         house,
     };
     loop {
@@ -101,7 +105,7 @@ pub(crate) async fn serve_router(
             reception.router = router(Arc::clone(&reception.house));
         }
         match next {
-            Ok((stream, place)) => reception.take(stream, place),
+            Ok((stream, address, place)) => reception.greet(stream, address, place),
             Err(error) => rest_after(&error).await,
         }
     }
@@ -123,15 +127,16 @@ async fn rest_after(error: &io::Error) {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-async fn accept(listener: &Listener) -> io::Result<Box<dyn Stream>> {
+/// The next connection, and where it comes from; `None` is a unix socket.
+async fn accept(listener: &Listener) -> io::Result<(Box<dyn Stream>, Option<IpAddr>)> {
     match listener {
         Listener::Tcp(listener) => {
-            let (stream, _) = listener.accept().await?;
+            let (stream, address) = listener.accept().await?;
             // Answers are small and wait for nothing; without this they are only slower.
             let _ = stream.set_nodelay(true);
-            Ok(Box::new(stream))
+            Ok((Box::new(stream), Some(address.ip())))
         }
-        Listener::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
+        Listener::Unix(listener) => Ok((Box::new(listener.accept().await?.0), None)),
     }
 }
 
@@ -142,22 +147,46 @@ struct Reception {
     patience: Limits,
     router: Router,
     places: Arc<Semaphore>,
+    throng: Throng,
     house: Arc<House>,
 }
 
 impl Reception {
     /// The next connection, as soon as there is a place for it.
-    async fn next(&self, listener: &Listener) -> io::Result<(Box<dyn Stream>, OwnedSemaphorePermit)> {
+    async fn next(
+        &self,
+        listener: &Listener,
+    ) -> io::Result<(Box<dyn Stream>, Option<IpAddr>, OwnedSemaphorePermit)> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(io::Error::other)?;
-        Ok((accept(listener).await?, place))
+        let (stream, address) = accept(listener).await?;
+        Ok((stream, address, place))
+    }
+
+    /// Takes a connection, unless its address has as many as it may. Then it is closed at once: an answer would take
+    /// a task and time for a client that already has more than its share.
+    fn greet(&self, stream: Box<dyn Stream>, address: Option<IpAddr>, place: OwnedSemaphorePermit) {
+        let server = &self.house.config().server;
+        let limit = server.max_connections_per_address;
+        let counted = address.filter(|_| limit > 0 && !is_trusted(address, &server.trusted_proxies));
+        let present = match counted.map(|address| self.throng.enter(address, limit)) {
+            Some(None) => {
+                tracing::debug!(peer.address = ?address, limit, "closed: its address has too many connections");
+                return;
+            }
+            present => present.flatten(),
+        };
+        self.take(stream, Peer::direct(address), (place, present));
     }
 
     /// Serves one connection in a task of its own; its place is free again when it ends.
-    fn take(&self, stream: Box<dyn Stream>, place: OwnedSemaphorePermit) {
+    fn take(&self, stream: Box<dyn Stream>, peer: Peer, place: (OwnedSemaphorePermit, Option<Present>)) {
         let activity = Arc::<Activity>::default();
         let stream = TokioIo::new(Patience::new(stream, self.patience, Arc::clone(&activity)));
-        let router = self.router.clone();
-        let service = tower::service_fn(move |request: Request<Incoming>| {
+        let (router, house) = (self.router.clone(), Arc::clone(&self.house));
+        let service = tower::service_fn(move |mut request: Request<Incoming>| {
+            let peer = peer.of_request(request.headers(), &house.config().server.trusted_proxies);
+            tell(&peer, &request);
+            request.extensions_mut().insert(peer);
             let running = activity.begin(request.version());
             let answer = answer(router.clone(), request);
             async move { Ok::<_, Infallible>(answer.await.map(|body| Held::body(body, running))) }
@@ -177,6 +206,17 @@ impl Reception {
             drop((open, place));
         });
     }
+}
+
+/// A request, for whoever looks for one. The query may hold what is secret.
+fn tell(peer: &Peer, request: &Request<Incoming>) {
+    tracing::debug!(
+        peer.address = peer.address.map(tracing::field::display),
+        peer.tls = peer.tls,
+        method = %request.method(),
+        path = request.uri().path(),
+        "a request"
+    );
 }
 
 async fn answer(router: Router, request: Request<Incoming>) -> Response {

@@ -19,7 +19,7 @@ async fn the_address_is_what_the_request_used_unless_a_trusted_proxy_knows_bette
     let scene = Scene::open().await;
     let own = format!("http://{}/files", scene.daemon.address());
     assert_eq!(location(&scene, &said).await, own);
-    let trusting = Scene::with(Daemon::builder().env("CAIRN__SERVER__TRUST_FORWARDED", "true")).await;
+    let trusting = Scene::with(Daemon::builder().env("CAIRN__SERVER__TRUSTED_PROXIES", "127.0.0.1")).await;
     assert_eq!(location(&trusting, &said).await, "https://b.example:8443/files");
     let x = [("x-forwarded-host", "c.example:443"), ("x-forwarded-proto", "https")];
     assert_eq!(location(&trusting, &x).await, "https://c.example/files");

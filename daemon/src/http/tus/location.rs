@@ -5,15 +5,16 @@ use http::header::{HOST, HeaderMap};
 use http::uri::Authority;
 
 use crate::config::Config;
+use crate::http::peer::Peer;
 
 /// The absolute URL of tus's path, with a slash at its end. Without any host to tell (HTTP/1.0) the path alone.
-pub(super) fn base(config: &Config, uri: &Uri, headers: &HeaderMap) -> String {
+pub(super) fn base(config: &Config, uri: &Uri, headers: &HeaderMap, peer: &Peer) -> String {
     let path = &config.protocols.tus_path;
     if let Some(url) = &config.server.public_url {
         return format!("{url}{path}");
     }
-    let proxy = if config.server.trust_forwarded { proxied(headers) } else { Seen::default() };
-    let scheme = proxy.scheme.unwrap_or("http");
+    let proxy = if peer.proxied { proxied(headers) } else { Seen::default() };
+    let scheme = proxy.scheme.unwrap_or(if peer.tls { "https" } else { "http" });
     let own = || text(headers, HOST.as_str()).or_else(|| uri.authority().map(Authority::as_str));
     let host = proxy.host.or_else(|| own().and_then(host));
     match host {
@@ -74,11 +75,12 @@ mod tests {
 
     use super::*;
 
-    fn base_of(config: &Config, fields: &[(&'static str, &'static str)]) -> String {
+    fn base_of(config: &Config, proxied: bool, fields: &[(&'static str, &'static str)]) -> String {
         let field = |(name, value): &(&'static str, &'static str)| {
             (HeaderName::from_static(name), HeaderValue::from_static(value))
         };
-        base(config, &Uri::from_static("/files/"), &fields.iter().map(field).collect())
+        let peer = Peer { proxied, ..Peer::default() };
+        base(config, &Uri::from_static("/files/"), &fields.iter().map(field).collect(), &peer)
     }
 
     #[test]
@@ -89,19 +91,17 @@ mod tests {
             ("x-forwarded-host", "third"),
         ];
         let mut config = Config::default();
-        assert_eq!(base_of(&config, &said), "http://inner:8080/files/");
-        config.server.trust_forwarded = true;
-        assert_eq!(base_of(&config, &said), "https://outer.example:8443/files/");
+        assert_eq!(base_of(&config, false, &said), "http://inner:8080/files/");
+        assert_eq!(base_of(&config, true, &said), "https://outer.example:8443/files/");
         config.server.public_url = Some("https://public.example/up".to_owned());
-        assert_eq!(base_of(&config, &said), "https://public.example/up/files/");
+        assert_eq!(base_of(&config, true, &said), "https://public.example/up/files/");
     }
 
     #[test]
     fn nonsense_of_a_proxy_is_passed_over() {
-        let mut config = Config::default();
-        config.server.trust_forwarded = true;
+        let config = Config::default();
         let said = |proto, host| {
-            base_of(&config, &[("host", "a"), ("x-forwarded-proto", proto), ("x-forwarded-host", host)])
+            base_of(&config, true, &[("host", "a"), ("x-forwarded-proto", proto), ("x-forwarded-host", host)])
         };
         assert_eq!(said("bbb", "b"), "http://b/files/");
         assert_eq!(said("https", "b:443"), "https://b/files/");

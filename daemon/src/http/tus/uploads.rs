@@ -1,7 +1,7 @@
 //! tus's uploads: requests to commands, answers to responses.
 
 use axum::body::{Body, HttpBody as _};
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use cairn_engine::contracts::IfExists;
 use cairn_engine::engine::{Append, Completion, Incoming, NewUpload, Progress};
@@ -20,6 +20,7 @@ use crate::http::caller::Asker;
 use crate::http::content;
 use crate::http::door::{Door, Limits};
 use crate::http::native::grammar::UploadInPath;
+use crate::http::peer::Peer;
 use crate::http::problem::Problem;
 
 /// `OPTIONS`: what there is to tell is told by the layer around.
@@ -31,12 +32,13 @@ pub(crate) async fn options() -> StatusCode {
 pub(crate) async fn create(
     State(door): State<Door>,
     Asker(owner): Asker,
+    Extension(peer): Extension<Peer>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, No> {
     let config = door.house.config();
-    let base = location::base(&config, &uri, &headers);
+    let base = location::base(&config, &uri, &headers, &peer);
     let Wish { new, role } = creation::wish(&headers, &base, &config.protocols.tus_path)?;
     let append = first_bytes(&headers, body, &door.limits()).await?;
     if let (Some(limit), Some(asked)) = (new.length, append.as_ref().and_then(|a| a.incoming.length))
