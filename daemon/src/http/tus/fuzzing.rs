@@ -11,6 +11,7 @@ use super::{checksum, creation, location, metadata};
 use crate::config::Config;
 use crate::http::fuzzing::{head, head_of, must_be_harmless};
 use crate::http::numbers::MAX_LENGTH;
+use crate::http::peer::Peer;
 
 const BASE: &str = "https://a.example/up/files/";
 const PATH: &str = "/files/";
@@ -108,11 +109,11 @@ pub fn tus_creation(bytes: &[u8]) -> bool {
 /// user, and its path is tus's.
 pub fn tus_address(bytes: &[u8]) -> bool {
     let Some(head) = head(bytes) else { return false };
-    let mut config = Config::default();
+    let config = Config::default();
     let mut shaped = false;
     for trusted in [false, true] {
-        config.server.trust_forwarded = trusted;
-        let base = location::base(&config, &Uri::from_static(PATH), &head);
+        let peer = Peer { proxied: trusted, ..Peer::default() };
+        let base = location::base(&config, &Uri::from_static(PATH), &head, &peer);
         assert!(HeaderValue::from_str(&base).is_ok(), "no field has {base:?}");
         if base == PATH {
             continue;
