@@ -16,3 +16,4 @@ pub mod signals;
 pub mod supervisor;
 pub mod system;
 pub mod systemd;
+pub mod tls;

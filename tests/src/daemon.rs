@@ -76,6 +76,30 @@ impl Daemon {
         daemon
     }
 
+    /// Starts it and waits until it has told its address.
+    pub(crate) async fn start_until_told(builder: Builder) -> Self {
+        let _ = std::fs::remove_file(builder.data_dir.join("listen"));
+        let mut daemon = Self::spawn(builder);
+        let told = async {
+            while !daemon.has_told() {
+                if let Some(status) = daemon.child.try_wait().expect("a child can be waited for") {
+                    panic!("the daemon ended instead of listening: {status}");
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        assert!(tokio::time::timeout(LIMIT, told).await.is_ok(), "the daemon did not listen in time");
+        daemon
+    }
+
+    /// Whether it has told its address.
+    fn has_told(&mut self) -> bool {
+        let Ok(told) = std::fs::read_to_string(self.seen_data_dir().join("listen")) else { return false };
+        let Ok(address) = told.trim().parse() else { return false };
+        self.address = address;
+        true
+    }
+
     pub(crate) fn spawn(builder: Builder) -> Self {
         let log = builder.folder.path().join("log");
         let output = File::options().create(true).append(true).open(&log).expect("a log file");
@@ -96,9 +120,9 @@ impl Daemon {
 
     /// Whether it has told its address and answers there.
     async fn answers_at(&mut self, path: &str) -> bool {
-        let Ok(told) = std::fs::read_to_string(self.seen_data_dir().join("listen")) else { return false };
-        let Ok(address) = told.trim().parse() else { return false };
-        self.address = address;
+        if !self.has_told() {
+            return false;
+        }
         let asked = self.client().call("GET", path).try_send().await;
         asked.is_ok_and(|answer| answer.status == 200)
     }

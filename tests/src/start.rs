@@ -104,6 +104,14 @@ impl Builder {
         self.redis.is_some()
     }
 
+    /// Starts it and waits until it has told its address, where it listens: for daemons that [`Client`] cannot speak
+    /// to.
+    ///
+    /// [`Client`]: crate::Client
+    pub async fn start_listening(self) -> Daemon {
+        Daemon::start_until_told(self).await
+    }
+
     /// Starts it and waits until it answers at all, be it ready or not.
     pub async fn start_unready(self) -> Daemon {
         Daemon::start_until(self, "/healthz").await

@@ -65,6 +65,9 @@ impl Bounds<'_> {
         self.period("server.body_idle_timeout", server.body_idle_timeout, MOMENT..=24 * HOUR)?;
         self.period("server.keep_alive_timeout", server.keep_alive_timeout, MOMENT..=24 * HOUR)?;
         self.period("server.shutdown_timeout", server.shutdown_timeout, Duration::ZERO..=HOUR)?;
+        if let Some((key, why)) = server.tls.wrong() {
+            return Err(self.refused(key, why));
+        }
         let text = server.public_url.as_deref();
         if let Some(url) = text.filter(|url| !is_address(url, true) || url.ends_with('/')) {
             let message =

@@ -18,6 +18,7 @@ mod reload;
 mod secret;
 mod sections;
 mod storages;
+mod tls;
 mod values;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub use sections::{
     Protocols, Server, Sessions, SocketMode, Storage, Sweep, Uploads,
 };
 pub use storages::StorageRule;
+pub use tls::{ClientAuth, Tls, TlsVersion};
 
 /// Every key with its default and a comment: what `config.example.toml` says.
 pub const EXAMPLE: &str = include_str!("../../../config.example.toml");

@@ -35,6 +35,10 @@ impl Config {
         config.protocols = new.protocols.clone();
         config.server.body_idle_timeout = new.server.body_idle_timeout;
         config.server.max_json_bytes = new.server.max_json_bytes;
+        // One listener speaks one thing: whether TLS is spoken at all is decided at the start.
+        if self.server.tls.is_on() == new.server.tls.is_on() {
+            config.server.tls.clone_from(&new.server.tls);
+        }
         config.server.trusted_proxies.clone_from(&new.server.trusted_proxies);
         config.server.max_connections_per_address = new.server.max_connections_per_address;
         config.server.cors_origins.clone_from(&new.server.cors_origins);

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::options::Options;
 use super::proxies::TrustedProxy;
 use super::secret::{Address, Secret};
+use super::tls::Tls;
 use super::values::{algorithms, byte_count, optional_bytes, optional_text, period, socket_mode};
 
 const KIB: u64 = 1 << 10;
@@ -61,6 +62,8 @@ pub struct Server {
     pub max_json_bytes: u64,
     /// Threads that drive requests; 0 is one per core.
     pub worker_threads: usize,
+    /// The certificate, if it speaks TLS.
+    pub tls: Tls,
 }
 
 /// A file mode: the lower nine bits.
@@ -86,6 +89,7 @@ impl Default for Server {
             shutdown_timeout: Duration::from_secs(30),
             max_json_bytes: 64 * KIB,
             worker_threads: 0,
+            tls: Tls::default(),
         }
     }
 }

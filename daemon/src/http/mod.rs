@@ -13,6 +13,7 @@ mod door;
 mod front;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod handshake;
 mod health;
 mod held;
 mod linger;

@@ -17,15 +17,16 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::door::Door;
+use super::handshake::shake_hands;
 use super::held::Held;
 use super::patience::{Activity, Limits, Patience};
 use super::peer::{Peer, is_trusted};
@@ -33,6 +34,7 @@ use super::routes;
 use super::throng::{Present, Throng};
 use crate::config::Server;
 use crate::house::House;
+use crate::tls::Certificates;
 
 /// How long to wait after the system would not give another connection (no more files, no memory).
 const BREATH: Duration = Duration::from_millis(100);
@@ -49,6 +51,8 @@ const SEND_BUFFER: usize = 256 << 10;
 pub enum Listener {
     /// A TCP port.
     Tcp(TcpListener),
+    /// A TCP port on which TLS is spoken.
+    Tls(TcpListener, Certificates),
     /// A unix socket.
     Unix(UnixListener),
 }
@@ -105,7 +109,7 @@ pub(crate) async fn serve_router(
             reception.router = router(Arc::clone(&reception.house));
         }
         match next {
-            Ok((stream, address, place)) => reception.greet(stream, address, place),
+            Ok((arrival, address, place)) => reception.greet(arrival, address, place),
             Err(error) => rest_after(&error).await,
         }
     }
@@ -127,17 +131,26 @@ async fn rest_after(error: &io::Error) {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
+/// A connection as it was accepted.
+enum Arrival {
+    Plain(Box<dyn Stream>),
+    Tls(TcpStream, Certificates),
+}
+
 /// The next connection, and where it comes from; `None` is a unix socket.
-async fn accept(listener: &Listener) -> io::Result<(Box<dyn Stream>, Option<IpAddr>)> {
-    match listener {
-        Listener::Tcp(listener) => {
-            let (stream, address) = listener.accept().await?;
-            // Answers are small and wait for nothing; without this they are only slower.
-            let _ = stream.set_nodelay(true);
-            Ok((Box::new(stream), Some(address.ip())))
-        }
-        Listener::Unix(listener) => Ok((Box::new(listener.accept().await?.0), None)),
-    }
+async fn accept(listener: &Listener) -> io::Result<(Arrival, Option<IpAddr>)> {
+    let listener_of_tcp = match listener {
+        Listener::Tcp(listener) | Listener::Tls(listener, _) => listener,
+        Listener::Unix(listener) => return Ok((Arrival::Plain(Box::new(listener.accept().await?.0)), None)),
+    };
+    let (stream, address) = listener_of_tcp.accept().await?;
+    // Answers are small and wait for nothing; without this they are only slower.
+    let _ = stream.set_nodelay(true);
+    let arrival = match listener {
+        Listener::Tls(_, certificates) => Arrival::Tls(stream, certificates.clone()),
+        _ => Arrival::Plain(Box::new(stream)),
+    };
+    Ok((arrival, Some(address.ip())))
 }
 
 /// What every connection is served with.
@@ -153,18 +166,15 @@ struct Reception {
 
 impl Reception {
     /// The next connection, as soon as there is a place for it.
-    async fn next(
-        &self,
-        listener: &Listener,
-    ) -> io::Result<(Box<dyn Stream>, Option<IpAddr>, OwnedSemaphorePermit)> {
+    async fn next(&self, listener: &Listener) -> io::Result<(Arrival, Option<IpAddr>, OwnedSemaphorePermit)> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(io::Error::other)?;
-        let (stream, address) = accept(listener).await?;
-        Ok((stream, address, place))
+        let (arrival, address) = accept(listener).await?;
+        Ok((arrival, address, place))
     }
 
     /// Takes a connection, unless its address has as many as it may. Then it is closed at once: an answer would take
     /// a task and time for a client that already has more than its share.
-    fn greet(&self, stream: Box<dyn Stream>, address: Option<IpAddr>, place: OwnedSemaphorePermit) {
+    fn greet(&self, arrival: Arrival, address: Option<IpAddr>, place: OwnedSemaphorePermit) {
         let server = &self.house.config().server;
         let limit = server.max_connections_per_address;
         let counted = address.filter(|_| limit > 0 && !is_trusted(address, &server.trusted_proxies));
@@ -175,14 +185,59 @@ impl Reception {
             }
             present => present.flatten(),
         };
-        self.take(stream, Peer::direct(address), (place, present));
+        self.take(arrival, Peer::direct(address), (place, present));
     }
 
     /// Serves one connection in a task of its own; its place is free again when it ends.
-    fn take(&self, stream: Box<dyn Stream>, peer: Peer, place: (OwnedSemaphorePermit, Option<Present>)) {
+    fn take(&self, arrival: Arrival, peer: Peer, place: (OwnedSemaphorePermit, Option<Present>)) {
+        let open = self.house.metrics.connection();
+        let cutting = self.house.supervisor.cutting().clone();
+        let (serving, watcher) = (self.serving(), self.graceful.watcher());
+        self.house.supervisor.start("connection", async move {
+            let served = async {
+                match arrival {
+                    Arrival::Plain(stream) => serving.serve(stream, peer, watcher).await,
+                    Arrival::Tls(stream, certificates) => {
+                        let limit = serving.patience.head;
+                        if let Some((stream, peer)) = shake_hands(stream, certificates, peer, limit).await {
+                            serving.serve(stream, peer, watcher).await;
+                        }
+                    }
+                }
+            };
+            tokio::select! {
+                () = served => {}
+                // What had arrived of its bodies is kept by the operations, which go on.
+                () = cutting.cancelled() => {}
+            }
+            drop((open, place));
+        });
+    }
+
+    fn serving(&self) -> Serving {
+        Serving {
+            builder: Arc::clone(&self.builder),
+            patience: self.patience,
+            router: self.router.clone(),
+            house: Arc::clone(&self.house),
+        }
+    }
+}
+
+/// What one connection is served with.
+struct Serving {
+    builder: Arc<Builder<TokioExecutor>>,
+    patience: Limits,
+    router: Router,
+    house: Arc<House>,
+}
+
+impl Serving {
+    /// Serves a connection to its end.
+    async fn serve<S: Stream + 'static>(self, stream: S, peer: Peer, watcher: Watcher) {
         let activity = Arc::<Activity>::default();
         let stream = TokioIo::new(Patience::new(stream, self.patience, Arc::clone(&activity)));
-        let (router, house) = (self.router.clone(), Arc::clone(&self.house));
+        let (router, house) = (self.router, self.house);
         let service = tower::service_fn(move |mut request: Request<Incoming>| {
             let peer = peer.of_request(request.headers(), &house.config().server.trusted_proxies);
             tell(&peer, &request);
@@ -192,19 +247,9 @@ impl Reception {
             async move { Ok::<_, Infallible>(answer.await.map(|body| Held::body(body, running))) }
         });
         let connection = self.builder.serve_connection(stream, TowerToHyperService::new(service));
-        let connection = self.graceful.watch(connection.into_owned());
-        let open = self.house.metrics.connection();
-        let cutting = self.house.supervisor.cutting().clone();
-        self.house.supervisor.start("connection", async move {
-            tokio::select! {
-                ended = connection => if let Err(error) = ended {
-                    tracing::debug!(error, "a connection ended badly");
-                },
-                // What had arrived of its bodies is kept by the operations, which go on.
-                () = cutting.cancelled() => {}
-            }
-            drop((open, place));
-        });
+        if let Err(error) = watcher.watch(connection.into_owned()).await {
+            tracing::debug!(error, "a connection ended badly");
+        }
     }
 }
 
@@ -213,6 +258,7 @@ fn tell(peer: &Peer, request: &Request<Incoming>) {
     tracing::debug!(
         peer.address = peer.address.map(tracing::field::display),
         peer.tls = peer.tls,
+        peer.certificate_name,
         method = %request.method(),
         path = request.uri().path(),
         "a request"

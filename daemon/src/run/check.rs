@@ -4,18 +4,20 @@
 
 use std::path::Path;
 
-use cairn_engine::{Chance, StorageName};
+use cairn_engine::{Chance, Clock as _, StorageName};
 use cairn_stores::objects::{self, ObjectsConfig};
 
 use super::{StartError, ground, sessions};
 use crate::config::Config;
 use crate::data_dir::check_writable;
-use crate::system::SystemChance;
+use crate::system::{SystemChance, SystemClock};
+use crate::tls;
 
 /// Looks at everything that can be looked at from outside.
 pub(super) fn check(config: &Config) -> Result<(), StartError> {
     let (catalog, database, admin) = (config.catalog_path(), config.sessions_path(), config.admin_socket());
     println!("listen         {}", config.server.listen);
+    check_certificate(config)?;
     println!("admin socket   {}", admin.display());
     println!("data directory {}", config.server.data_dir.display());
     match config.sessions.redis() {
@@ -46,6 +48,20 @@ pub(super) fn check(config: &Config) -> Result<(), StartError> {
     }
     check_sessions(config)?;
     println!("the configuration is right");
+    Ok(())
+}
+
+/// Reads certificate, key and authorities, if there are any.
+fn check_certificate(config: &Config) -> Result<(), StartError> {
+    let tls = &config.server.tls;
+    if !tls.is_on() {
+        return Ok(());
+    }
+    let left = tls::load(tls)?.ends.since(SystemClock.now());
+    match left.as_secs() / (24 * 3600) {
+        _ if left.is_zero() => println!("certificate    {}: it has ended", tls.certificate.display()),
+        days => println!("certificate    {}, for {days} more days", tls.certificate.display()),
+    }
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use cairn_stores::{OpenError, RedisConfigError, objects};
 use crate::config::ConfigError;
 use crate::data_dir::DataDirError;
 use crate::logging::LogError;
+use crate::tls::TlsError;
 
 /// What the exit code says. A wrong command line is 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +132,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// There is no TLS to be had of the files.
+    #[error("TLS cannot be spoken")]
+    Tls(#[from] TlsError),
     /// A path that the admin socket cannot take.
     #[error("{} is in use: another daemon listens there", path.display())]
     SocketInUse {
@@ -155,7 +159,7 @@ impl StartError {
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Redis(_) | Self::StorageGone { .. } => Exit::Config,
+            Self::Config(_) | Self::Tls(_) | Self::Redis(_) | Self::StorageGone { .. } => Exit::Config,
             Self::Objects { source, .. } => match **source {
                 objects::OpenError::Directory { .. } => Exit::Failed,
                 _ => Exit::Config,

@@ -16,12 +16,14 @@ use crate::admin;
 use crate::config::Config;
 use crate::house::House;
 use crate::http::{self, Listener};
+use crate::tls::Certificates;
 
 /// Sockets that are bound; clients that come now wait.
 pub(super) struct Listeners {
     doors: Vec<Listener>,
     places: Vec<String>,
     address: Option<SocketAddr>,
+    certificates: Option<Certificates>,
     admin: UnixListener,
     admin_path: PathBuf,
 }
@@ -29,9 +31,11 @@ pub(super) struct Listeners {
 impl Listeners {
     /// Takes what systemd hands over, or else binds the address of the configuration; and binds the admin socket.
     pub(super) async fn open(config: &Config) -> Result<Self, StartError> {
+        let certificates = Certificates::open(&config.server.tls)?;
         let admin_path = config.admin_socket();
         let admin = bind_admin(&admin_path, config.server.admin_socket_mode.0)?;
-        let mut listeners = Self { doors: Vec::new(), places: Vec::new(), address: None, admin, admin_path };
+        let (doors, places) = (Vec::new(), Vec::new());
+        let mut listeners = Self { doors, places, address: None, certificates, admin, admin_path };
         let mut handed = ListenFd::from_env();
         for number in 0..handed.len() {
             listeners.take_over(&mut handed, number, config)?;
@@ -65,8 +69,12 @@ impl Listeners {
     }
 
     fn add_tcp(&mut self, listener: TcpListener, address: SocketAddr) {
-        self.doors.push(Listener::Tcp(listener));
-        self.places.push(format!("http://{address}"));
+        let (door, scheme) = match &self.certificates {
+            Some(certificates) => (Listener::Tls(listener, certificates.clone()), "https"),
+            None => (Listener::Tcp(listener), "http"),
+        };
+        self.doors.push(door);
+        self.places.push(format!("{scheme}://{address}"));
         self.address = self.address.or(Some(address));
     }
 
@@ -87,6 +95,10 @@ impl Listeners {
             let stopping = house.supervisor.stopping().clone();
             let serving = async move { http::serve(house_of_door, door, stopping).await };
             start(house, "http", failed, serving);
+        }
+        if let Some(certificates) = self.certificates {
+            let keeping = certificates.keep(Arc::clone(house), house.supervisor.stopping().clone());
+            house.supervisor.start("certificate", keeping);
         }
         let (house_of_admin, stopping) = (Arc::clone(house), house.supervisor.stopping().clone());
         let listener = self.admin;
