@@ -43,7 +43,7 @@ fn alternative_name(certificate: &Certificate) -> Option<String> {
 
 fn common_name(certificate: &Certificate) -> Option<String> {
     let parts = certificate.tbs_certificate.subject.0.iter().flat_map(|part| part.0.iter());
-    let value = &parts.filter(|part| part.oid == COMMON_NAME).last()?.value;
+    let value = &parts.rev().find(|part| part.oid == COMMON_NAME)?.value;
     let utf8 = value.decode_as::<Utf8StringRef<'_>>().ok().map(|text| text.as_str().to_owned());
     let printable = || value.decode_as::<PrintableStringRef<'_>>().ok().map(|text| text.as_str().to_owned());
     let teletex = || value.decode_as::<TeletexStringRef<'_>>().ok().map(|text| text.as_str().to_owned());
