@@ -438,7 +438,8 @@ async fn an_account_tells_what_is_kept_staged_and_allowed() {
     small(&client).await;
     let me = client.get("/v1/me").await.expect(200).json();
     assert_eq!((&me["user"], &me["used_bytes"], &me["staged_bytes"]), (&json!("зоя"), &json!(5), &json!(25)));
-    assert_eq!(me["quota_bytes"], Value::Null);
+    assert_eq!((&me["quota_bytes"], &me["quota_left"]), (&Value::Null, &Value::Null));
+    assert_eq!(me["limits"]["open_uploads_left"], 999);
     assert_eq!((&me["limits"]["max_chunks"], &me["limits"]["open_uploads"]), (&json!(10_000), &json!(1)));
     client.get("/v1/me?user=").await.expect_problem(400, "bad_user");
     client.get("/v1/me?user=a%0Ab").await.expect_problem(400, "bad_user");

@@ -7,6 +7,7 @@
 
 use std::cmp::Ordering;
 
+use super::allowance::Allowance;
 use super::flow::{Inflow, Outcome, Stretch, Watchers};
 use super::rebuild::{ATTEMPTS, loses, must_be_there};
 use super::receive::{Recorded, must_be_open};
@@ -62,6 +63,7 @@ impl Engine {
         }
         let limit = self.limit_of(&upload, &coverage, &append)?;
         let upload = self.declare(upload, append.length).await?;
+        let (limit, allowance) = self.limit_of_quota(&upload, &append, limit).await?;
         let verifying = append.is_verified();
         let incoming = append.incoming;
         let mut appending = Appending {
@@ -80,6 +82,7 @@ impl Engine {
             coverage,
             epoch,
             limit,
+            allowance,
             begun: offset,
             at: offset,
             counted: offset,
@@ -199,9 +202,30 @@ impl Engine {
         Ok(append.offset.saturating_add(self.ground.objects.find(&upload.storage)?.max_object_bytes()))
     }
 
-    /// Settles the length, if it becomes known now.
+    /// The limit of an upload of unknown length, as far as the quota allows it to grow; and that allowance, if it is the
+    /// narrower one.
+    async fn limit_of_quota(
+        &self,
+        upload: &Upload,
+        append: &Append,
+        limit: u64,
+    ) -> Result<(u64, Option<Allowance>), Refusal> {
+        let Some(allowance) = self.growth(upload).await? else { return Ok((limit, None)) };
+        let most = append.offset.saturating_add(allowance.left());
+        if most >= limit {
+            return Ok((limit, None));
+        }
+        match append.incoming.length.filter(|announced| *announced > allowance.left()) {
+            Some(announced) => Err(allowance.refusal(announced)),
+            None => Ok((most, Some(allowance))),
+        }
+    }
+
+    /// Settles the length, if it becomes known now: then all of it is reserved.
     async fn declare(&self, upload: Upload, length: Option<u64>) -> Result<Upload, Refusal> {
         let Some(length) = length.filter(|_| upload.length.is_none()) else { return Ok(upload) };
+        let more = length.saturating_sub(upload.received_bytes);
+        let _turn = self.reserve_growth(&upload, more).await?;
         self.announce_length(&upload, length).await?;
         let change = Settlement { length: Some(length), ..Settlement::to(State::Open) };
         match self.settle(upload.id, &[State::Open], &change).await? {
@@ -235,6 +259,8 @@ struct Appending<'a> {
     epoch: u64,
     /// Bytes that the upload may have.
     limit: u64,
+    /// What the owner may still stage, if that is why there is no more room.
+    allowance: Option<Allowance>,
     /// Where the append began.
     begun: u64,
     /// Where the next byte goes.
@@ -268,9 +294,16 @@ impl Appending<'_> {
         self.engine.advance_with(&self.upload, self.begun, live).await;
         match outcome {
             Outcome::Ended => Ok(self.counted),
-            Outcome::Full => Err(Refusal::TooLong { asked: self.limit.saturating_add(1), limit: self.limit }),
+            Outcome::Full => Err(self.too_long()),
             Outcome::Stopped => Err(Refusal::Superseded { offset: self.counted }),
             Outcome::Broken(error) => Err(Refusal::Body { error, kept: self.counted - self.begun }),
+        }
+    }
+
+    fn too_long(&self) -> Refusal {
+        match &self.allowance {
+            Some(allowance) => allowance.refusal(allowance.left().saturating_add(1)),
+            None => Refusal::TooLong { asked: self.limit.saturating_add(1), limit: self.limit },
         }
     }
 
@@ -360,7 +393,16 @@ impl Appending<'_> {
     }
 
     async fn count_held(&mut self) -> Result<(), Refusal> {
-        for (attempt, receipt) in std::mem::take(&mut self.held) {
+        let held = std::mem::take(&mut self.held);
+        let bytes = held.iter().map(|(_, receipt)| receipt.extent.length).sum();
+        let _turn = match self.engine.reserve_growth(&self.upload, bytes).await {
+            Ok(turn) => turn,
+            Err(refusal) => {
+                self.held = held;
+                return Err(refusal);
+            }
+        };
+        for (attempt, receipt) in held {
             attempt.commit(&receipt).await?;
             self.record(&receipt).await?;
             self.counted = receipt.extent.end();

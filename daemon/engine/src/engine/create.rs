@@ -52,8 +52,9 @@ impl Engine {
 
     /// Writes the manifest and stores the session; the upload that has the idempotency key already, if one has.
     pub(super) async fn begin(&self, upload: &Upload) -> Result<Option<UploadId>, Refusal> {
-        let usage = self.ground.catalog.usage(&upload.owner).await?;
         let policy = self.policy();
+        let _turn = self.owner_turn(&upload.owner).await;
+        let usage = self.ground.catalog.usage(&upload.owner).await?;
         let admission = Admission {
             max_open: policy.max_open_uploads,
             max_staged_bytes: policy.quota.map(|quota| quota.saturating_sub(usage.bytes)),
@@ -180,17 +181,28 @@ impl Engine {
         self.publish(&publication).await.map(|(file, _)| file)
     }
 
-    /// Publishes, and turns what a catalog refuses into a refusal; the file, and whether its path is new.
+    /// Publishes, and turns what a catalog refuses into a refusal; the file, and whether its path is new. The bytes of
+    /// an upload are staged already; what comes from none must fit beside everything that is.
     pub(super) async fn publish(&self, publication: &Publication) -> Result<(File, bool), Refusal> {
+        let turn = self.owner_turn(&publication.owner).await;
+        if publication.upload.is_some() || turn.is_none() {
+            return self.publish_in_turn(publication).await;
+        }
+        let max_used_bytes = self.most_used(&publication.owner).await?;
+        self.publish_in_turn(&Publication { max_used_bytes, ..publication.clone() }).await
+    }
+
+    async fn publish_in_turn(&self, publication: &Publication) -> Result<(File, bool), Refusal> {
         match self.ground.catalog.publish(publication).await? {
             Published::File { file, created, .. } => Ok((*file, created)),
             Published::Exists(existing) => Err(Refusal::FileExists { existing }),
             Published::PreconditionFailed => Err(Refusal::Precondition),
-            Published::OverQuota { used_bytes } => Err(Refusal::Quota {
-                asked: publication.length,
-                used: used_bytes,
-                quota: publication.max_used_bytes.unwrap_or(u64::MAX),
-            }),
+            Published::OverQuota { used_bytes } => {
+                let quota = self.policy().quota.unwrap_or(u64::MAX);
+                let staged = quota.saturating_sub(publication.max_used_bytes.unwrap_or(quota));
+                let used = used_bytes.saturating_add(staged);
+                Err(Refusal::Quota { asked: publication.length, used, quota })
+            }
         }
     }
 }

@@ -188,8 +188,10 @@ impl Engine {
         to: &FilePath,
         how: Move,
     ) -> Result<File, Refusal> {
-        let quota = self.policy().quota;
-        match self.ground.catalog.move_file(owner, from, to, how, self.now(), quota).await? {
+        let quota = self.policy().quota.unwrap_or(u64::MAX);
+        let _turn = self.owner_turn(owner).await;
+        let most = self.most_used(owner).await?;
+        match self.ground.catalog.move_file(owner, from, to, how, self.now(), most).await? {
             Moved::File(file) => Ok(*file),
             Moved::Unknown => Err(Refusal::NoFile),
             Moved::Exists => {
@@ -197,7 +199,8 @@ impl Engine {
             }
             Moved::OverQuota { used_bytes } => {
                 let asked = self.find_file(owner, from).await?.length;
-                Err(Refusal::Quota { asked, used: used_bytes, quota: quota.unwrap_or(u64::MAX) })
+                let staged = quota.saturating_sub(most.unwrap_or(quota));
+                Err(Refusal::Quota { asked, used: used_bytes.saturating_add(staged), quota })
             }
         }
     }

@@ -131,11 +131,13 @@ impl Engine {
         let mut upload = self.planned(owner, NewUpload { length: Some(row.length), ..new })?;
         upload.state = State::Completing;
         upload.received_bytes = row.length;
+        let turn = self.owner_turn(owner).await;
         self.admit_joined(&upload, row.staged_bytes).await?;
         self.joins.hold(&upload, &row.receipts);
         let storage = self.ground.objects.find(&upload.storage)?;
         storage.announce(&Manifest { upload: upload.clone(), joined: row.receipts.clone() }).await?;
         self.ground.sessions.restore(&Session::whole(upload.clone(), row.receipts)).await?;
+        drop(turn);
         Ok(upload)
     }
 

@@ -5,6 +5,7 @@
 //!
 //! | file | operations |
 //! |---|---|
+//! | `allowance` | what an owner may still keep and stage |
 //! | `create` | begin an upload; instant upload |
 //! | `receive`, `append`, `flow` | chunks, appends and whole files on their way to storage |
 //! | `running` | which bodies are running, so that they can be stopped and never write the same bytes |
@@ -20,6 +21,7 @@
 //! | `moving` | blobs from one storage to another |
 //! | `sweep` | removing what nothing needs any more |
 
+mod allowance;
 mod append;
 mod blobs;
 mod complete;
@@ -46,6 +48,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::contracts::{Catalog, SessionStore, Standing, Store, StoreError};
 use crate::id::{Chance, StorageName};
+use crate::owner::Owner;
 use crate::policy::Policy;
 #[cfg(doc)]
 use crate::refusal::Refusal;
@@ -88,6 +91,8 @@ pub struct Engine {
     running: Arc<running::Running>,
     prefixes: Arc<prefix::Prefixes>,
     completing: Arc<running::OneAtATime>,
+    /// Whoever has an owner's turn may wait for that of mending, and for no other.
+    owners: Arc<running::OneAtATime<Owner>>,
     joins: Arc<join::Joins>,
     in_hand: Arc<moving::InHand>,
     /// Whoever has both turns takes that of completing first.
@@ -106,6 +111,7 @@ impl Engine {
             running: Arc::default(),
             prefixes: Arc::default(),
             completing: Arc::default(),
+            owners: Arc::default(),
             joins: Arc::default(),
             in_hand: Arc::default(),
             mending: Arc::default(),

@@ -32,6 +32,9 @@ impl Engine {
         must_be_open(&upload)?;
         let slot = self.chunk_slot(&upload, number)?;
         slot.admit(incoming.length)?;
+        let recorded = session.receipts.iter().map(|receipt| receipt.extent.length).sum::<u64>();
+        let least = incoming.length.unwrap_or(1).saturating_sub(recorded);
+        drop(self.reserve_growth(&upload, least).await?);
 
         let place = Place {
             upload: id,
@@ -63,6 +66,14 @@ impl Engine {
                 upload.received_bytes
             }
             false => {
+                let more = receipt.extent.length.saturating_sub(recorded);
+                let _turn = match self.reserve_growth(&upload, more).await {
+                    Ok(turn) => turn,
+                    Err(refusal) => {
+                        attempt.discard().await;
+                        return Err(refusal);
+                    }
+                };
                 attempt.commit(&receipt).await?;
                 self.record(id, &receipt).await?
             }

@@ -2,6 +2,7 @@
 //! bytes of an upload's own file.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -188,23 +189,28 @@ impl Drop for Ticket {
     }
 }
 
-/// Lets one operation at a time through for each upload.
-#[derive(Default)]
-pub(super) struct OneAtATime {
-    locks: Mutex<HashMap<UploadId, Weak<tokio::sync::Mutex<()>>>>,
+/// Lets one operation at a time through for each upload, or for each of something else.
+pub(super) struct OneAtATime<K = UploadId> {
+    locks: Mutex<HashMap<K, Weak<tokio::sync::Mutex<()>>>>,
 }
 
-impl OneAtATime {
+impl<K> Default for OneAtATime<K> {
+    fn default() -> Self {
+        Self { locks: Mutex::default() }
+    }
+}
+
+impl<K: Eq + Hash> OneAtATime<K> {
     /// Waits for the turn; it lasts until the guard is dropped.
-    pub(super) async fn turn(&self, upload: UploadId) -> tokio::sync::OwnedMutexGuard<()> {
+    pub(super) async fn turn(&self, key: K) -> tokio::sync::OwnedMutexGuard<()> {
         let lock = {
             let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
             locks.retain(|_, lock| lock.strong_count() > 0);
-            match locks.get(&upload).and_then(Weak::upgrade) {
+            match locks.get(&key).and_then(Weak::upgrade) {
                 Some(lock) => lock,
                 None => {
                     let lock = Arc::default();
-                    locks.insert(upload, Arc::downgrade(&lock));
+                    locks.insert(key, Arc::downgrade(&lock));
                     lock
                 }
             }

@@ -76,6 +76,9 @@ impl IntoResponse for Fault {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+        }
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(cause);
         }

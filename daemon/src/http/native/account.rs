@@ -14,11 +14,13 @@ pub(crate) async fn me(State(door): State<Door>, Asker(owner): Asker) -> Result<
     let (engine, user) = (door.engine.clone(), owner.clone());
     let account = door.run("account", async move { engine.account(&user).await }).await?;
     let policy = door.engine.policy();
+    let taken = account.used_bytes.saturating_add(account.staged_bytes);
     Ok(Json(json!({
         "user": owner,
         "used_bytes": account.used_bytes,
         "staged_bytes": account.staged_bytes,
         "quota_bytes": account.quota_bytes,
+        "quota_left": account.quota_bytes.map(|quota| quota.saturating_sub(taken)),
         "limits": {
             "chunk_size": policy.chunk_size,
             "min_chunk_size": policy.min_chunk_size,
@@ -28,6 +30,7 @@ pub(crate) async fn me(State(door): State<Door>, Asker(owner): Asker) -> Result<
             "max_metadata_bytes": policy.max_metadata,
             "max_open_uploads": policy.max_open_uploads,
             "open_uploads": account.open_uploads,
+            "open_uploads_left": policy.max_open_uploads.saturating_sub(account.open_uploads),
             "upload_ttl_seconds": policy.ttl.as_secs(),
             "instant": instant_name(policy.instant),
         },

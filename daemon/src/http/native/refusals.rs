@@ -155,7 +155,10 @@ fn with_limits(problem: Problem, refusal: &Refusal) -> Problem {
         Refusal::Metadata { length, limit } => {
             problem.fact("length", *length as u64).fact("limit", *limit as u64)
         }
-        Refusal::TooManyUploads { open, limit } => problem.fact("open", *open).fact("limit", *limit),
+        Refusal::TooManyUploads { open, limit } => problem
+            .fact("open", *open)
+            .fact("limit", *limit)
+            .header(RETRY_AFTER, HeaderValue::from_static("60")),
         Refusal::Quota { asked, used, quota } => {
             problem.fact("asked", *asked).fact("used", *used).fact("quota", *quota)
         }
