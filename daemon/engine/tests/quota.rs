@@ -96,7 +96,7 @@ async fn a_copy_counts_beside_what_is_staged() {
     put(&engine, "a", body("123", 3)).await.unwrap();
     let id = begin(&engine, Some(4)).await.unwrap();
     let (from, to) = ("a".parse().unwrap(), "b".parse().unwrap());
-    let copy = || engine.move_file(&owner("ada"), &from, &to, Move::Copy);
+    let copy = || engine.move_file(&OWNER, &from, &to, Move::Copy);
     assert!(matches!(copy().await, Err(Refusal::Quota { asked: 3, used: 7, quota: 9 })));
     engine.abort(&cairn_engine::Caller::User(owner("ada")), id).await.unwrap();
     copy().await.unwrap();

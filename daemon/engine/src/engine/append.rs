@@ -63,7 +63,7 @@ impl Engine {
         }
         let limit = self.limit_of(&upload, &coverage, &append)?;
         let upload = self.declare(upload, append.length).await?;
-        let (limit, allowance) = self.limit_of_quota(&upload, &append, limit).await?;
+        let (limit, allowance) = self.limit_of_quota(&upload, offset, append.incoming.length, limit).await?;
         let verifying = append.is_verified();
         let incoming = append.incoming;
         let mut appending = Appending {
@@ -207,15 +207,16 @@ impl Engine {
     async fn limit_of_quota(
         &self,
         upload: &Upload,
-        append: &Append,
+        offset: u64,
+        announced: Option<u64>,
         limit: u64,
     ) -> Result<(u64, Option<Allowance>), Refusal> {
         let Some(allowance) = self.growth(upload).await? else { return Ok((limit, None)) };
-        let most = append.offset.saturating_add(allowance.left());
+        let most = offset.saturating_add(allowance.left());
         if most >= limit {
             return Ok((limit, None));
         }
-        match append.incoming.length.filter(|announced| *announced > allowance.left()) {
+        match announced.filter(|announced| *announced > allowance.left()) {
             Some(announced) => Err(allowance.refusal(announced)),
             None => Ok((most, Some(allowance))),
         }
