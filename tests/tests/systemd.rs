@@ -6,8 +6,13 @@ use std::process::{Command, Output};
 
 use cairn_tests::{binary, workspace};
 
-/// The exposure that `systemd-analyze security` may find at most, of 10.
-const EXPOSURE_LIMIT: f64 = 1.5;
+/// The drop-ins that go with the service, and the exposure that `systemd-analyze security` may find with each, of 10.
+const PROFILES: [(&[&str], f64); 4] = [
+    (&[], 1.2),
+    (&["local.conf"], 0.5),
+    (&["network.conf"], 1.2),
+    (&["network.conf", "credentials.conf"], 1.2),
+];
 
 fn run(program: &str, arguments: &[&str]) -> Output {
     Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"))
@@ -21,15 +26,45 @@ fn unit(name: &str) -> PathBuf {
     workspace().join("systemd").join(name)
 }
 
+/// The service with these drop-ins, under its own name in a folder of its own, its program being ours.
+fn service_with(folder: &Path, drop_ins: &[&str]) -> String {
+    let put = |from: &str, to: PathBuf| {
+        let text = std::fs::read_to_string(unit(from)).unwrap();
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::write(to, text.replace("/usr/bin/cairnd", binary("cairnd").to_str().unwrap())).unwrap();
+    };
+    for name in ["cairnd.service", "cairnd.socket"] {
+        put(name, folder.join(name));
+    }
+    for name in drop_ins {
+        put(name, folder.join("cairnd.service.d").join(name));
+    }
+    folder.join("cairnd.service").to_str().unwrap().to_owned()
+}
+
 #[test]
-fn the_service_is_exposed_to_little() {
-    let service = unit("cairnd.service");
-    let output =
-        run("systemd-analyze", &["security", "--offline=true", "--no-pager", service.to_str().unwrap()]);
-    let text = all_text(&output);
-    assert!(output.status.success(), "{text}");
-    let exposure = overall_exposure(&text).unwrap_or_else(|| panic!("no overall exposure in {text}"));
-    assert!(exposure <= EXPOSURE_LIMIT, "{text}");
+fn the_service_is_exposed_to_little_in_every_profile() {
+    for (drop_ins, limit) in PROFILES {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service_with(folder.path(), drop_ins);
+        let output = run("systemd-analyze", &["security", "--offline=true", "--no-pager", &service]);
+        let text = all_text(&output);
+        assert!(output.status.success(), "{text}");
+        let exposure = overall_exposure(&text).unwrap_or_else(|| panic!("no overall exposure in {text}"));
+        assert!(exposure <= limit, "{drop_ins:?}: {text}");
+    }
+}
+
+#[test]
+fn a_drop_in_changes_what_is_found() {
+    let exposure = |drop_ins: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service_with(folder.path(), drop_ins);
+        overall_exposure(&all_text(&run("systemd-analyze", &["security", "--offline=true", &service])))
+            .unwrap()
+    };
+    assert!(exposure(&["local.conf"]) < exposure(&[]));
+    assert!(exposure(&[]) < exposure(&["network.conf"]));
 }
 
 /// The number of the line "→ Overall exposure level for cairnd.service: 1.1 OK".
@@ -40,20 +75,41 @@ fn overall_exposure(text: &str) -> Option<f64> {
 
 #[test]
 fn the_units_are_understood_to_the_last_line() {
-    let folder = tempfile::tempdir().unwrap();
-    // The same units, but for the program: verification wants it to be there.
-    let program = binary("cairnd");
-    for name in ["cairnd.service", "cairnd.socket"] {
-        let text = std::fs::read_to_string(unit(name)).unwrap();
-        let text = text.replace("/usr/bin/cairnd", program.to_str().unwrap());
-        std::fs::write(folder.path().join(name), text).unwrap();
+    for (drop_ins, _) in PROFILES {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service_with(folder.path(), drop_ins);
+        let socket = service.replace(".service", ".socket");
+        let output = run("systemd-analyze", &["verify", "--man=no", &service, &socket]);
+        assert!(output.status.success(), "{}", all_text(&output));
+        // It warns, and succeeds, about keys that it does not know.
+        assert_eq!(all_text(&output), "", "{drop_ins:?}");
     }
-    let (service, socket) = (folder.path().join("cairnd.service"), folder.path().join("cairnd.socket"));
-    let output =
-        run("systemd-analyze", &["verify", "--man=no", service.to_str().unwrap(), socket.to_str().unwrap()]);
-    assert!(output.status.success(), "{}", all_text(&output));
-    // It warns, and succeeds, about keys that it does not know.
-    assert_eq!(all_text(&output), "");
+}
+
+#[test]
+fn credentials_reach_the_configuration_and_no_print() {
+    let credentials = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(unit("credentials.conf")).unwrap();
+    let names = text.lines().filter_map(|line| line.strip_prefix("LoadCredential=")?.split_once(':'));
+    for (name, _) in names {
+        std::fs::write(credentials.path().join(name), "a-secret-of-the-test\n").unwrap();
+    }
+    let asked = || {
+        let mut command = Command::new(binary("cairnd"));
+        command.args(["--data-dir", credentials.path().join("data").to_str().unwrap(), "--print-config"]);
+        for line in text.lines().filter_map(|line| line.strip_prefix("Environment=")) {
+            let (name, value) = line.split_once('=').unwrap();
+            command.env(name, value.replace("%d", credentials.path().to_str().unwrap()));
+        }
+        command.output().unwrap()
+    };
+    let told = asked();
+    assert!(told.status.success(), "{}", all_text(&told));
+    assert!(!all_text(&told).contains("a-secret-of-the-test"), "{}", all_text(&told));
+    std::fs::remove_file(credentials.path().join("redis-password")).unwrap();
+    let refused = asked();
+    assert!(!refused.status.success());
+    assert!(all_text(&refused).contains("redis-password"), "{}", all_text(&refused));
 }
 
 #[test]
