@@ -21,21 +21,37 @@ pub(crate) async fn front(State(door): State<Door>, request: Request, next: Next
 }
 
 fn check(head: &Parts, max_header_bytes: u64) -> Result<(), Problem> {
-    check_size(&head.headers, max_header_bytes)?;
+    check_size(head, max_header_bytes)?;
+    check_target(head)?;
     check_host(head)?;
     check_framing(&head.headers)?;
     check_encoding(head)
 }
 
-fn check_size(headers: &HeaderMap, limit: u64) -> Result<(), Problem> {
-    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    let bytes = bytes as u64;
+fn check_size(head: &Parts, limit: u64) -> Result<(), Problem> {
+    let fields = head.headers.iter();
+    let fields: usize = fields.map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let target = head.uri.path().len() + head.uri.query().map_or(0, str::len);
+    let bytes = (head.method.as_str().len() + target + fields) as u64;
     if bytes <= limit {
         return Ok(());
     }
     Err(Problem::plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
-        .detail(format!("the fields have {bytes} bytes; {limit} are allowed"))
+        .detail(format!("the head has {bytes} bytes; {limit} are allowed"))
         .fact("limit", limit))
+}
+
+/// A path, or a whole address of the host that `Host` names (RFC 9112, 3.2). A host alone is for proxies.
+fn check_target(head: &Parts) -> Result<(), Problem> {
+    let Some(authority) = head.uri.authority() else { return Ok(()) };
+    if head.uri.scheme().is_none() {
+        return Err(Problem::bad("bad_target", "The target is neither a path nor an address"));
+    }
+    let host = head.headers.get(header::HOST).map(HeaderValue::as_bytes);
+    if host.is_none_or(|host| host.eq_ignore_ascii_case(authority.as_str().as_bytes())) {
+        return Ok(());
+    }
+    Err(Problem::bad("bad_host", "The target names another host than the field Host"))
 }
 
 /// Exactly one host: the `Host` field, or the authority of HTTP/2. HTTP/1.0 may have none.
@@ -95,6 +111,26 @@ mod tests {
         assert!(!get(Version::HTTP_11, &[("host", "a"), ("host", "a")]));
         assert!(get(Version::HTTP_10, &[]));
         assert!(!get(Version::HTTP_2, &[]));
+    }
+
+    #[test]
+    fn a_target_is_a_path_or_an_address_of_the_same_host() {
+        let passes = |target: &str| {
+            let request = http::Request::builder().uri(target).header("host", "a:80").body(()).unwrap();
+            check(&request.into_parts().0, 1000).is_ok()
+        };
+        assert!(passes("/a") && passes("*") && passes("http://A:80/x"));
+        assert!(!passes("healthz") && !passes("a:80") && !passes("http://b:80/") && !passes("http://a/"));
+    }
+
+    #[test]
+    fn the_head_may_be_as_long_as_the_limit_and_not_one_byte_longer() {
+        let head = |length: usize| {
+            let target = format!("/{}", "x".repeat(length - 1 - 3 - 9));
+            let request = http::Request::builder().uri(target).header("host", "a").body(()).unwrap();
+            check(&request.into_parts().0, 1000).is_ok()
+        };
+        assert!(head(999) && head(1000) && !head(1001));
     }
 
     #[test]
