@@ -22,6 +22,13 @@ impl Owner {
     }
 }
 
+impl Default for Owner {
+    /// Whoever asks where nobody is named and nobody is asked: `default`.
+    fn default() -> Self {
+        Self("default".to_owned())
+    }
+}
+
 impl FromStr for Owner {
     type Err = BadOwner;
 

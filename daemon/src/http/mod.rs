@@ -16,6 +16,7 @@ pub(crate) mod fuzzing;
 mod handshake;
 mod health;
 mod held;
+mod identify;
 mod linger;
 mod measure;
 mod native;
@@ -24,13 +25,13 @@ mod patience;
 mod peer;
 pub(crate) mod problem;
 mod request_id;
+mod routing;
 mod serve;
 mod throng;
 mod tus;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{MethodRouter, get, head, post, put};
 use http::StatusCode;
 
 pub(crate) use self::native::json::rfc3339;
@@ -41,7 +42,37 @@ use self::compat::{files as by_hash, uploads as parts};
 use self::door::Door;
 use self::native::{account, files, uploads};
 use self::problem::Problem;
+use self::routing::{Methods, Routes, get, head, post, put};
 use self::tus::uploads as transfers;
+use crate::auth::Needed::{Admin, Either, Open, Read, Write};
+use crate::config::Config;
+
+/// Every route, with what each of its methods needs.
+fn table(config: &Config) -> Routes {
+    let mut routes = Routes::default()
+        .route("/healthz", get(Open, health::healthz))
+        .route("/readyz", get(Open, health::readyz))
+        .route("/metrics", get(Admin, health::metrics))
+        .route("/v1/me", get(Either, account::me))
+        .route("/v1/uploads", post(Write, uploads::create).get(Either, uploads::list))
+        .route(
+            "/v1/uploads/{id}",
+            get(Either, uploads::show).patch(Write, uploads::append).delete(Write, uploads::abort),
+        )
+        .route("/v1/uploads/{id}/chunks/{number}", put(Write, uploads::put_chunk))
+        .route("/v1/uploads/{id}/complete", post(Write, uploads::complete))
+        .route("/v1/uploads/{id}/proof", post(Write, uploads::prove))
+        .route("/v1/files", get(Read, files::list))
+        .route("/v1/files/", any_of_a_file())
+        .route("/v1/files/{*path}", any_of_a_file());
+    if config.protocols.compat {
+        routes = routes.merge(compat_routes());
+    }
+    if config.protocols.tus {
+        routes = routes.merge(tus_routes(&config.protocols.tus_path));
+    }
+    routes
+}
 
 /// Every route, and around them every layer.
 ///
@@ -49,42 +80,13 @@ use self::tus::uploads as transfers;
 /// further in; then `last_door`, so that every refusal has an id and is a problem document; then tus's courtesy, which puts fields on every answer
 /// under its path; then CORS, so that a page
 /// can read refusals too; then `front`, before anything looks at the head; then `linger`, which takes care of what a
-/// handler leaves of the body.
+/// handler leaves of the body; then `identify`, which finds out who asks and whether they may.
 fn routes(door: Door) -> Router {
     let config = door.house.config();
-    let mut routes = Router::new()
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics))
-        .route("/v1/me", get(account::me))
-        .route("/v1/uploads", post(uploads::create).get(uploads::list))
-        .route("/v1/uploads/{id}", get(uploads::show).patch(uploads::append).delete(uploads::abort))
-        .route("/v1/uploads/{id}/chunks/{number}", put(uploads::put_chunk))
-        .route("/v1/uploads/{id}/complete", post(uploads::complete))
-        .route("/v1/uploads/{id}/proof", post(uploads::prove))
-        .route("/v1/files", get(files::list))
-        .route("/v1/files/", any_of_a_file())
-        .route("/v1/files/{*path}", any_of_a_file());
-    if config.protocols.compat {
-        routes = routes
-            .route("/file/mpupload/init", post(parts::init))
-            .route("/file/mpupload/uppart", post(parts::uppart))
-            .route("/file/mpupload/complete", post(parts::complete))
-            .route("/file/mpupload/status", get(parts::status).post(parts::status))
-            .route("/file/mpupload/cancel", post(parts::cancel))
-            .route("/file/fastupload", post(by_hash::fastupload))
-            .route("/file/query", get(by_hash::query).post(by_hash::query))
-            .route("/file/meta", get(by_hash::meta).post(by_hash::meta))
-            .route("/file/update", post(by_hash::update))
-            .route("/file/delete", post(by_hash::delete).delete(by_hash::delete))
-            .route("/file/download", get(by_hash::download).post(by_hash::download))
-            .route("/file/downloadurl", post(by_hash::downloadurl));
-    }
-    if config.protocols.tus {
-        routes = routes.merge(tus_routes(&config.protocols.tus_path));
-    }
-    routes = routes
+    let (router, table) = table(&config).split();
+    let mut routes = router
         .fallback(no_route)
+        .layer(from_fn_with_state(table, identify::identify))
         .layer(from_fn_with_state(door.clone(), linger::linger))
         .layer(from_fn_with_state(door.clone(), front::front));
     if let Some(cors) = cors::layer(&config.server.cors_origins) {
@@ -99,25 +101,45 @@ fn routes(door: Door) -> Router {
         .with_state(door)
 }
 
+/// The tutorial's API.
+fn compat_routes() -> Routes {
+    Routes::default()
+        .route("/file/mpupload/init", post(Write, parts::init))
+        .route("/file/mpupload/uppart", post(Write, parts::uppart))
+        .route("/file/mpupload/complete", post(Write, parts::complete))
+        .route("/file/mpupload/status", get(Either, parts::status).post(Either, parts::status))
+        .route("/file/mpupload/cancel", post(Write, parts::cancel))
+        .route("/file/fastupload", post(Write, by_hash::fastupload))
+        .route("/file/query", get(Read, by_hash::query).post(Read, by_hash::query))
+        .route("/file/meta", get(Read, by_hash::meta).post(Read, by_hash::meta))
+        .route("/file/update", post(Write, by_hash::update))
+        .route("/file/delete", post(Write, by_hash::delete).delete(Write, by_hash::delete))
+        .route("/file/download", get(Read, by_hash::download).post(Read, by_hash::download))
+        .route("/file/downloadurl", post(Read, by_hash::downloadurl))
+}
+
 /// tus's uploads. Whoever does not say the version gets no further than `speak`.
-fn tus_routes(path: &str) -> Router<Door> {
-    let all = || post(transfers::create).options(transfers::options);
-    let one = head(transfers::head)
-        .patch(transfers::patch)
-        .delete(transfers::remove)
-        .get(transfers::get)
-        .post(transfers::overridden)
+fn tus_routes(path: &str) -> Routes {
+    let all = || post(Write, transfers::create).options(transfers::options);
+    let one = head(Either, transfers::head)
+        .patch(Write, transfers::patch)
+        .delete(Write, transfers::remove)
+        .get(Read, transfers::get)
+        .post(Write, transfers::overridden)
         .options(transfers::options);
-    Router::new()
+    Routes::default()
         .route(path.trim_end_matches('/'), all())
         .route(path, all())
         .route(&format!("{path}{{*id}}"), one)
-        .layer(from_fn(tus::speak))
+        .within(|router| router.layer(from_fn(tus::speak)))
 }
 
 /// The methods of a file's path. The empty path is routed too, so that it is refused as a path.
-fn any_of_a_file() -> MethodRouter<Door> {
-    get(files::get).put(files::put).post(files::rename_or_copy).delete(files::remove)
+fn any_of_a_file() -> Methods {
+    get(Read, files::get)
+        .put(Write, files::put)
+        .post(Write, files::rename_or_copy)
+        .delete(Write, files::remove)
 }
 
 pub(crate) async fn no_route() -> Problem {

@@ -9,6 +9,7 @@ use http::header::{HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::http::caller::BadUser;
 use crate::http::problem::Cause;
 
 /// The content is not there, or not for the asking: upload it.
@@ -31,6 +32,9 @@ pub(crate) fn answer(code: i32, message: &str) -> Response {
 fn told(status: StatusCode, code: i32, message: &str, data: &Value) -> Response {
     (status, Json(json!({ "code": code, "msg": message, "data": data }))).into_response()
 }
+
+/// The user who is named is not the one who asks.
+const NO_USER: i32 = -17;
 
 /// Why a request was not done.
 #[derive(Debug)]
@@ -67,6 +71,15 @@ impl Fault {
     pub(crate) fn because(mut self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.cause = Some(Cause(Arc::new(cause)));
         self
+    }
+}
+
+impl From<BadUser> for Fault {
+    fn from(bad: BadUser) -> Self {
+        match bad {
+            BadUser::NoName => Self::parameter("username is 1 to 255 bytes without control characters"),
+            BadUser::Unknown => Self::new(StatusCode::NOT_FOUND, NO_USER, "no such user"),
+        }
     }
 }
 

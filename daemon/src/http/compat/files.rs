@@ -11,6 +11,7 @@ use super::envelope::{Fault, UPLOAD_IT, answer, done};
 use super::form;
 use super::json::{FileMeta, UserFile, hash_text};
 use super::parameters::Parameters;
+use crate::http::caller::Head;
 use crate::http::content;
 use crate::http::door::Door;
 use crate::http::numbers;
@@ -30,10 +31,10 @@ struct Asked {
 }
 
 async fn asked(door: &Door, request: Request) -> Result<Asked, Fault> {
-    let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
+    let (method, uri, head) = (request.method().clone(), request.uri().clone(), Head::of(&request));
     let parameters = form::parameters(request, &door.limits()).await?;
-    let owner = parameters.asker(&headers)?.0;
-    Ok(Asked { method, uri, headers, parameters, owner })
+    let owner = parameters.asker(&head)?.0;
+    Ok(Asked { method, uri, headers: head.headers, parameters, owner })
 }
 
 impl Asked {

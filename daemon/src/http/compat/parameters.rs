@@ -3,10 +3,9 @@
 use cairn_engine::digest::body::{BodyAlgorithm, BodyDigest};
 use cairn_engine::{Algorithm, Digest, FilePath, UploadId};
 use http::Uri;
-use http::header::HeaderMap;
 
 use super::envelope::Fault;
-use crate::http::caller::{Asker, parameters};
+use crate::http::caller::{Asker, Head, parameters};
 use crate::http::numbers;
 
 /// The most parameters of a request.
@@ -53,20 +52,18 @@ impl Parameters {
         self.find(name).ok_or_else(|| Fault::parameter(format!("{name} is missing")))
     }
 
-    /// Who is asking: `username`, else as everywhere; `None` if nobody is named at all.
-    pub(crate) fn named_asker(&self, headers: &HeaderMap) -> Result<Option<Asker>, Fault> {
+    /// Who is asking: `username`, else as everywhere; `None` if nobody is named or known at all.
+    pub(crate) fn named_asker(&self, head: &Head) -> Result<Option<Asker>, Fault> {
         let name = self.find("username").or_else(|| self.find("user"));
-        if name.is_none() && !headers.contains_key("x-cairn-user") {
+        if name.is_none() && !head.names_somebody() {
             return Ok(None);
         }
-        let bad = |_| Fault::parameter("username is 1 to 255 bytes without control characters");
-        Asker::named(name, headers).map(Some).map_err(bad)
+        Asker::named(name, head).map(Some).map_err(Fault::from)
     }
 
-    /// Who is asking; the default user if nobody is named.
-    pub(crate) fn asker(&self, headers: &HeaderMap) -> Result<Asker, Fault> {
-        let unnamed = || Asker::named(None, headers).map_err(|_| Fault::parameter("who is asking?"));
-        self.named_asker(headers)?.map_or_else(unnamed, Ok)
+    /// Who is asking; the default user if nobody is named or known.
+    pub(crate) fn asker(&self, head: &Head) -> Result<Asker, Fault> {
+        self.named_asker(head)?.map_or_else(|| Asker::named(None, head).map_err(Fault::from), Ok)
     }
 
     /// `filehash`: a SHA-1 in 40 hexadecimal digits, or a digest with its algorithm in front.
@@ -127,7 +124,14 @@ fn digest(text: &str) -> Result<Digest, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use cairn_engine::Owner;
+
     use super::*;
+    use crate::auth::Identity;
+
+    fn nobody_asked() -> Head {
+        Head { identity: Some(Identity::believed(Owner::default())), ..Head::default() }
+    }
 
     fn of(query: &str) -> Parameters {
         Parameters::of_query(&format!("/file/x?{query}").parse().unwrap()).unwrap()
@@ -138,7 +142,7 @@ mod tests {
         let hash = "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709";
         let good =
             of(&format!("username=ann&filehash={hash}&filesize=10&index=3&filename=a%2Fb&chunkhash={hash}"));
-        assert_eq!(good.asker(&HeaderMap::new()).unwrap().0.as_str(), "ann");
+        assert_eq!(good.asker(&nobody_asked()).unwrap().0.as_str(), "ann");
         assert_eq!(good.filehash().unwrap().to_string(), format!("sha1:{}", hash.to_lowercase()));
         assert_eq!(good.filesize().unwrap(), 10);
         assert_eq!(good.index().unwrap(), 3);
@@ -153,7 +157,7 @@ mod tests {
         assert!(bad.filename().is_err());
         assert!(bad.chunkhash().is_err());
         assert_eq!(bad.uploadid().unwrap_err().status.as_u16(), 404);
-        assert!(bad.asker(&HeaderMap::new()).is_err());
+        assert!(bad.asker(&nobody_asked()).is_err());
     }
 
     #[test]
@@ -161,8 +165,8 @@ mod tests {
         let empty = of("filename=&filesize=&username=");
         assert_eq!(empty.filename().unwrap(), None);
         assert!(empty.filesize().is_err());
-        assert_eq!(empty.named_asker(&HeaderMap::new()).unwrap(), None);
-        assert_eq!(empty.asker(&HeaderMap::new()).unwrap().0.as_str(), "default");
+        assert_eq!(empty.named_asker(&nobody_asked()).unwrap(), None);
+        assert_eq!(empty.asker(&nobody_asked()).unwrap().0.as_str(), "default");
     }
 
     #[test]

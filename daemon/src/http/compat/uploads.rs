@@ -6,12 +6,12 @@ use cairn_engine::contracts::{IfExists, Move};
 use cairn_engine::engine::{Completion, NewUpload, UploadStatus};
 use cairn_engine::upload::Metadata;
 use cairn_engine::{Caller, File, FilePath, Owner, Refusal, UploadId};
-use http::header::HeaderMap;
 
 use super::envelope::{Fault, done};
 use super::json::{Begun, Progress, UserFile, hash_text};
 use super::parameters::Parameters;
 use super::{form, part};
+use crate::http::caller::Head;
 use crate::http::door::Door;
 
 /// Names that are tried when the one asked for is taken by other content.
@@ -19,9 +19,9 @@ const NAMES_TRIED: u64 = 100;
 
 /// `POST /file/mpupload/init`: a new upload, or the one of the same user, hash and length that is open.
 pub(crate) async fn init(State(door): State<Door>, request: Request) -> Result<Response, Fault> {
-    let headers = request.headers().clone();
+    let head = Head::of(&request);
     let parameters = form::parameters(request, &door.limits()).await?;
-    let owner = parameters.asker(&headers)?.0;
+    let owner = parameters.asker(&head)?.0;
     let digest = parameters.filehash()?;
     let path = parameters.filename()?.map_or_else(|| unnamed(&hash_text(&digest)), Ok)?;
     let new = NewUpload {
@@ -45,10 +45,10 @@ fn unnamed(hash: &str) -> Result<FilePath, Fault> {
 
 /// `POST /file/mpupload/uppart`
 pub(crate) async fn uppart(State(door): State<Door>, request: Request) -> Result<Response, Fault> {
-    let headers = request.headers().clone();
+    let head = Head::of(&request);
     let part = part::read(request, &door.limits()).await?;
     let (id, number) = (part.parameters.uploadid()?, part.parameters.index()?);
-    let owner = owner(&door, &part.parameters, &headers, id).await?;
+    let owner = owner(&door, &part.parameters, &head, id).await?;
     let engine = door.engine.clone();
     let incoming = door.counted(part.incoming);
     let work = async move { engine.put_chunk(&owner, id, number, incoming).await };
@@ -58,15 +58,10 @@ pub(crate) async fn uppart(State(door): State<Door>, request: Request) -> Result
     }
 }
 
-/// Whose upload it is: the user who is named, else the one who began it. The tutorial's clients name nobody when they
+/// Whose upload it is: the user who is named or known, else the one who began it. The tutorial's clients name nobody when they
 /// send parts, and where callers are who they say they are, to know the id is as much as to say a name.
-async fn owner(
-    door: &Door,
-    parameters: &Parameters,
-    headers: &HeaderMap,
-    id: UploadId,
-) -> Result<Owner, Fault> {
-    match parameters.named_asker(headers)? {
+async fn owner(door: &Door, parameters: &Parameters, head: &Head, id: UploadId) -> Result<Owner, Fault> {
+    match parameters.named_asker(head)? {
         Some(asker) => Ok(asker.0),
         None => {
             let engine = door.engine.clone();
@@ -82,19 +77,19 @@ async fn status_of(door: &Door, owner: &Owner, id: UploadId) -> Result<UploadSta
 
 /// `POST /file/mpupload/status`
 pub(crate) async fn status(State(door): State<Door>, request: Request) -> Result<Response, Fault> {
-    let headers = request.headers().clone();
+    let head = Head::of(&request);
     let parameters = form::parameters(request, &door.limits()).await?;
     let id = parameters.uploadid()?;
-    let owner = owner(&door, &parameters, &headers, id).await?;
+    let owner = owner(&door, &parameters, &head, id).await?;
     Ok(done(Progress::from(&status_of(&door, &owner, id).await?)))
 }
 
 /// `POST /file/mpupload/cancel`
 pub(crate) async fn cancel(State(door): State<Door>, request: Request) -> Result<Response, Fault> {
-    let headers = request.headers().clone();
+    let head = Head::of(&request);
     let parameters = form::parameters(request, &door.limits()).await?;
     let id = parameters.uploadid()?;
-    let caller = Caller::User(owner(&door, &parameters, &headers, id).await?);
+    let caller = Caller::User(owner(&door, &parameters, &head, id).await?);
     let engine = door.engine.clone();
     door.run("abort", async move { engine.abort(&caller, id).await }).await?;
     Ok(done(()))
@@ -102,10 +97,10 @@ pub(crate) async fn cancel(State(door): State<Door>, request: Request) -> Result
 
 /// `POST /file/mpupload/complete`
 pub(crate) async fn complete(State(door): State<Door>, request: Request) -> Result<Response, Fault> {
-    let headers = request.headers().clone();
+    let head = Head::of(&request);
     let parameters = form::parameters(request, &door.limits()).await?;
     let id = parameters.uploadid()?;
-    let owner = owner(&door, &parameters, &headers, id).await?;
+    let owner = owner(&door, &parameters, &head, id).await?;
     let begun = status_of(&door, &owner, id).await?;
     must_agree(&parameters, &begun)?;
     let filename = parameters.filename()?;

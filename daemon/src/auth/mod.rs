@@ -1,0 +1,42 @@
+//! Who is at the door: an identity, and what it may.
+//!
+//! One layer of `http` finds out who asks, before a body is read, and puts an [`Identity`] into the extensions of the
+//! request. What a route needs stands beside the route, and a route that says nothing of it does not compile.
+
+mod rights;
+
+pub use rights::{Needed, Rights};
+
+use cairn_engine::Owner;
+
+/// Who asks, and what they may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Who. Where nobody was asked to prove it, whom the head of the request names, or `default`.
+    pub owner: Owner,
+    /// What they may.
+    pub rights: Rights,
+    /// How they are known.
+    pub by: By,
+}
+
+/// How an identity is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Nobody was asked: they are whoever they say they are, wherever in the request they say it.
+    Nobody,
+    /// By a token, of this public id.
+    Token(String),
+}
+
+impl Identity {
+    /// Somebody who was not asked, and so may do everything as whoever they say they are.
+    pub fn believed(owner: Owner) -> Self {
+        Self { owner, rights: Rights::ALL, by: By::Nobody }
+    }
+
+    /// Whether a name that the request tells is theirs.
+    pub fn answers_to(&self, name: &Owner) -> bool {
+        self.by == By::Nobody || self.owner == *name
+    }
+}
