@@ -31,7 +31,7 @@ const LONGEST: u64 = 1 << 62;
 const MOMENT: Duration = Duration::from_millis(10);
 const HOUR: Duration = Duration::from_secs(3600);
 /// First segments of paths that other protocols have.
-const TAKEN: [&str; 6] = ["file", "healthz", "metrics", "readyz", "uploads", "v1"];
+const TAKEN: [&str; 5] = ["file", "healthz", "metrics", "readyz", "v1"];
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Refuses a configuration that cannot be.
@@ -181,7 +181,18 @@ impl Bounds<'_> {
     }
 
     fn protocols(&self, config: &Config) -> Result<(), ConfigError> {
-        let path = &config.protocols.tus_path;
+        let protocols = &config.protocols;
+        self.route("protocols.tus_path", &protocols.tus_path, "/files/")?;
+        self.route("protocols.resumable_path", &protocols.resumable_path, "/uploads/")?;
+        let (one, other) = (&protocols.tus_path, &protocols.resumable_path);
+        if one.starts_with(other) || other.starts_with(one) {
+            let message = format!("`{other}` and the path of tus, `{one}`, lie in one another");
+            return Err(self.refused("protocols.resumable_path", message));
+        }
+        Ok(())
+    }
+
+    fn route(&self, key: &str, path: &str, such_as: &str) -> Result<(), ConfigError> {
         let inside = path.strip_prefix('/').and_then(|path| path.strip_suffix('/')).unwrap_or_default();
         let plain = |segment: &str| {
             let letters = segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b));
@@ -191,9 +202,9 @@ impl Bounds<'_> {
         if !inside.split('/').all(plain) || TAKEN.contains(&first) {
             let taken = TAKEN.join(", ");
             let message = format!(
-                "`{path}` is not a path of plain segments between slashes, the first none of {taken}; such as /files/"
+                "`{path}` is not a path of plain segments between slashes, the first none of {taken}; such as {such_as}"
             );
-            return Err(self.refused("protocols.tus_path", message));
+            return Err(self.refused(key, message));
         }
         Ok(())
     }

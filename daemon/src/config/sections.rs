@@ -421,11 +421,24 @@ pub struct Protocols {
     pub tus: bool,
     /// The path of tus's uploads, with a slash at both ends.
     pub tus_path: String,
+    /// IETF resumable uploads, interop versions 6 to 9.
+    pub resumable: bool,
+    /// The path of their uploads, with a slash at both ends.
+    pub resumable_path: String,
+    /// Whether `Upload-Complete` begins a resumable upload without a version too, as it will when the draft is done.
+    pub resumable_without_version: bool,
 }
 
 impl Default for Protocols {
     fn default() -> Self {
-        Self { compat: true, tus: true, tus_path: "/files/".to_owned() }
+        Self {
+            compat: true,
+            tus: true,
+            tus_path: "/files/".to_owned(),
+            resumable: true,
+            resumable_path: "/uploads/".to_owned(),
+            resumable_without_version: false,
+        }
     }
 }
 

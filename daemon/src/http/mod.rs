@@ -25,6 +25,7 @@ mod patience;
 mod peer;
 pub(crate) mod problem;
 mod request_id;
+mod resumable;
 mod routing;
 mod serve;
 mod throng;
@@ -42,6 +43,7 @@ use self::compat::{files as by_hash, uploads as parts};
 use self::door::Door;
 use self::native::{account, files, uploads};
 use self::problem::Problem;
+use self::resumable::{targets, uploads as drafts};
 use self::routing::{Methods, Routes, get, head, post, put};
 use self::tus::uploads as transfers;
 use crate::auth::Needed::{Admin, Either, Open, Read, Write};
@@ -71,14 +73,17 @@ fn table(config: &Config) -> Routes {
     if config.protocols.tus {
         routes = routes.merge(tus_routes(&config.protocols.tus_path));
     }
+    if config.protocols.resumable {
+        routes = routes.merge(resumable_routes(&config.protocols.resumable_path));
+    }
     routes
 }
 
 /// Every route, and around them every layer.
 ///
 /// A request passes the layers from the last one to the first: `measure` is outermost and counts whatever happens
-/// further in; then `last_door`, so that every refusal has an id and is a problem document; then tus's courtesy, which puts fields on every answer
-/// under its path; then CORS, so that a page
+/// further in; then `last_door`, so that every refusal has an id and is a problem document; then the courtesies of tus and of the draft, which put
+/// fields on every answer under their paths; then CORS, so that a page
 /// can read refusals too; then `front`, before anything looks at the head; then `linger`, which takes care of what a
 /// handler leaves of the body; then `identify`, which finds out who asks and whether they may.
 fn routes(door: Door) -> Router {
@@ -94,6 +99,9 @@ fn routes(door: Door) -> Router {
     }
     if config.protocols.tus {
         routes = routes.layer(from_fn_with_state(door.clone(), tus::courtesy));
+    }
+    if config.protocols.resumable {
+        routes = routes.layer(from_fn_with_state(door.clone(), resumable::courtesy));
     }
     routes
         .layer(from_fn(problem::last_door))
@@ -134,12 +142,26 @@ fn tus_routes(path: &str) -> Routes {
         .within(|router| router.layer(from_fn(tus::speak)))
 }
 
-/// The methods of a file's path. The empty path is routed too, so that it is refused as a path.
+/// The draft's uploads.
+fn resumable_routes(path: &str) -> Routes {
+    let all = || post(Write, targets::create).options(resumable::options);
+    let one = get(Either, drafts::head)
+        .patch(Write, drafts::patch)
+        .delete(Write, drafts::remove)
+        .options(resumable::options);
+    Routes::default()
+        .route(path.trim_end_matches('/'), all())
+        .route(path, all())
+        .route(&format!("{path}{{id}}"), one)
+}
+
+/// The methods of a file's path: `PUT` and `POST` go on as the draft's if they say so. The empty path is routed too, so that it is refused as a path.
 fn any_of_a_file() -> Methods {
     get(Read, files::get)
-        .put(Write, files::put)
-        .post(Write, files::rename_or_copy)
+        .put(Write, targets::put)
+        .post(Write, targets::post)
         .delete(Write, files::remove)
+        .options(resumable::options)
 }
 
 pub(crate) async fn no_route() -> Problem {

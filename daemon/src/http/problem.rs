@@ -33,6 +33,7 @@ pub(crate) struct Problem(Box<Words>);
 struct Words {
     status: StatusCode,
     kind: &'static str,
+    about: Option<&'static str>,
     title: &'static str,
     detail: Option<String>,
     facts: Map<String, Value>,
@@ -50,6 +51,7 @@ impl Problem {
         Self(Box::new(Words {
             status,
             kind,
+            about: None,
             title,
             detail: None,
             facts: Map::new(),
@@ -71,6 +73,12 @@ impl Problem {
     /// The same problem under another status, where a protocol has its own.
     pub(crate) fn status(mut self, status: StatusCode) -> Self {
         self.0.status = status;
+        self
+    }
+
+    /// The same problem under a type that a protocol has registered.
+    pub(crate) fn about(mut self, about: &'static str) -> Self {
+        self.0.about = Some(about);
         self
     }
 
@@ -103,10 +111,10 @@ impl Words {
     /// The document.
     fn document(&self, request_id: &RequestId) -> Value {
         let mut document = Map::new();
-        let about = if self.kind.is_empty() {
-            "about:blank".to_owned()
-        } else {
-            format!("urn:cairn:error:{}", self.kind)
+        let about = match self.about {
+            Some(about) => about.to_owned(),
+            None if self.kind.is_empty() => "about:blank".to_owned(),
+            None => format!("urn:cairn:error:{}", self.kind),
         };
         document.insert("type".to_owned(), about.into());
         document.insert("title".to_owned(), self.title.into());

@@ -44,6 +44,25 @@ async fn data_goes_up_with_the_creation() {
     uploads(5, "creation").await;
 }
 
+/// The same by the IETF draft, which tus-js-client speaks in version 6 of its interop.
+async fn uploads_by_the_draft(seed: u64, kind: &str) {
+    let scene = Scene::open(seed).await;
+    let endpoint = format!("http://{}/uploads/", scene.daemon.address());
+    let address = run(&mut node(&[kind, &endpoint, &scene.file(), "a.bin"])).await.address();
+    assert!(address.starts_with(&endpoint), "{address}");
+    scene.expect_only("a.bin").await;
+}
+
+#[tokio::test]
+async fn the_draft_takes_a_whole_file() {
+    uploads_by_the_draft(9, "draft").await;
+}
+
+#[tokio::test]
+async fn the_draft_takes_a_file_in_chunks() {
+    uploads_by_the_draft(10, "draft-chunked").await;
+}
+
 #[tokio::test]
 async fn a_second_process_goes_on_where_the_first_one_stopped() {
     let scene = Scene::open(6).await;

@@ -113,7 +113,7 @@ pub fn tus_address(bytes: &[u8]) -> bool {
     let mut shaped = false;
     for trusted in [false, true] {
         let peer = Peer { proxied: trusted, ..Peer::default() };
-        let base = location::base(&config, &Uri::from_static(PATH), &head, &peer);
+        let base = location::base(&config, PATH, &Uri::from_static(PATH), &head, &peer);
         assert!(HeaderValue::from_str(&base).is_ok(), "no field has {base:?}");
         if base == PATH {
             continue;

@@ -7,9 +7,8 @@ use http::uri::Authority;
 use crate::config::Config;
 use crate::http::peer::Peer;
 
-/// The absolute URL of tus's path, with a slash at its end. Without any host to tell (HTTP/1.0) the path alone.
-pub(super) fn base(config: &Config, uri: &Uri, headers: &HeaderMap, peer: &Peer) -> String {
-    let path = &config.protocols.tus_path;
+/// The absolute URL of a protocol's path, with a slash at its end. Without any host to tell (HTTP/1.0) the path alone.
+pub(crate) fn base(config: &Config, path: &str, uri: &Uri, headers: &HeaderMap, peer: &Peer) -> String {
     if let Some(url) = &config.server.public_url {
         return format!("{url}{path}");
     }
@@ -19,7 +18,7 @@ pub(super) fn base(config: &Config, uri: &Uri, headers: &HeaderMap, peer: &Peer)
     let host = proxy.host.or_else(|| own().and_then(host));
     match host {
         Some(host) => format!("{scheme}://{}{path}", without_default_port(scheme, &host)),
-        None => path.clone(),
+        None => path.to_owned(),
     }
 }
 
@@ -80,7 +79,7 @@ mod tests {
             (HeaderName::from_static(name), HeaderValue::from_static(value))
         };
         let peer = Peer { proxied, ..Peer::default() };
-        base(config, &Uri::from_static("/files/"), &fields.iter().map(field).collect(), &peer)
+        base(config, "/files/", &Uri::from_static("/files/"), &fields.iter().map(field).collect(), &peer)
     }
 
     #[test]

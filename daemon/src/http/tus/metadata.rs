@@ -24,7 +24,7 @@ const MAX_DECODED: usize = 1024;
 
 /// Metadata on their way to a command.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Sent {
+pub(crate) struct Sent {
     raw: Option<String>,
     pairs: Vec<(String, Vec<u8>)>,
 }
@@ -33,7 +33,7 @@ pub(super) struct Sent {
 ///
 /// # Errors
 /// 400 `bad_field` for anything that is not keys, each once, with a value in base64 or none.
-pub(super) fn of(headers: &HeaderMap) -> Result<Sent, Problem> {
+pub(crate) fn of(headers: &HeaderMap) -> Result<Sent, Problem> {
     let refuse = |detail: &str| bad(&UPLOAD_METADATA, detail);
     let Some(value) = single(headers, &UPLOAD_METADATA)? else { return Ok(Sent::default()) };
     let raw = std::str::from_utf8(value).ok().filter(|text| text.is_ascii());
@@ -59,13 +59,13 @@ pub(super) fn of(headers: &HeaderMap) -> Result<Sent, Problem> {
 
 impl Sent {
     /// What the file will be called, if a name was sent of which anything can be made.
-    pub(super) fn path(&self) -> Option<FilePath> {
+    pub(crate) fn path(&self) -> Option<FilePath> {
         let name = self.text("filename").or_else(|| self.text("name"))?;
         harmless(name)
     }
 
     /// The media type, if one was sent that is one.
-    pub(super) fn content_type(&self) -> Option<String> {
+    pub(crate) fn content_type(&self) -> Option<String> {
         let text = self.text("filetype").or_else(|| self.text("type"))?;
         members::content_type(text).ok()
     }
@@ -94,7 +94,7 @@ impl Sent {
 }
 
 /// Whether tus began this upload, so that tus says when it is whole.
-pub(super) fn is_ours(upload: &Upload) -> bool {
+pub(crate) fn is_ours(upload: &Upload) -> bool {
     upload.metadata.contains_key(OURS)
 }
 
@@ -123,7 +123,7 @@ fn ours<'a>(upload: &'a Upload, name: &str) -> Option<&'a str> {
 }
 
 /// A path without what a path may not have; `None` if nothing is left.
-fn harmless(name: &str) -> Option<FilePath> {
+pub(crate) fn harmless(name: &str) -> Option<FilePath> {
     let visible: String = name.chars().filter(|c| !c.is_control()).collect();
     let segments = visible.split('/').filter(|segment| !matches!(*segment, "" | "." | ".."));
     let joined = segments.collect::<Vec<_>>().join("/");

@@ -14,8 +14,8 @@ mod creation;
 mod fields;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
-mod location;
-mod metadata;
+pub(crate) mod location;
+pub(crate) mod metadata;
 mod refusals;
 pub(crate) mod uploads;
 

@@ -38,7 +38,7 @@ pub(crate) async fn create(
     body: Body,
 ) -> Result<Response, No> {
     let config = door.house.config();
-    let base = location::base(&config, &uri, &headers, &peer);
+    let base = location::base(&config, &config.protocols.tus_path, &uri, &headers, &peer);
     let Wish { new, role } = creation::wish(&headers, &base, &config.protocols.tus_path)?;
     let append = first_bytes(&headers, body, &door.limits()).await?;
     if let (Some(limit), Some(asked)) = (new.length, append.as_ref().and_then(|a| a.incoming.length))

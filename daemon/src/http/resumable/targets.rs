@@ -1,0 +1,203 @@
+//! Requests that begin an upload, on resources that have another meaning without it.
+
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{Extension, State};
+use axum::response::{IntoResponse, Response};
+use cairn_engine::engine::{Append, Incoming, Progress};
+use cairn_engine::{Caller, File, FilePath, Owner, Refusal, Upload};
+use http::header::{HeaderMap, HeaderValue, LOCATION};
+use http::{StatusCode, Uri};
+
+use super::answers;
+use super::creation::{self, Begins};
+use super::fields::{UPLOAD_COMPLETE, UPLOAD_DRAFT_INTEROP_VERSION, UPLOAD_OFFSET};
+use super::refusals::No;
+use super::uploads::{Filled, fill, overrun, refused};
+use crate::http::body;
+use crate::http::caller::Asker;
+use crate::http::door::Door;
+use crate::http::native::files;
+use crate::http::native::grammar::PathInPath;
+use crate::http::peer::Peer;
+use crate::http::tus::location;
+
+/// `POST` to the path of uploads. Without the draft's fields it is an upload of the whole body, at once or not at all.
+pub(crate) async fn create(
+    State(door): State<Door>,
+    Asker(owner): Asker,
+    Extension(peer): Extension<Peer>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, No> {
+    match creation::begins(&headers, &door.house.config().protocols) {
+        Some(begins) => {
+            begin(door.clone(), owner, None, base(&door, &uri, &headers, &peer), headers, body, begins).await
+        }
+        None => at_once(door, owner, &headers, body).await,
+    }
+}
+
+/// `PUT` of a file: resumable if it says so.
+pub(crate) async fn put(
+    state: State<Door>,
+    asker: Asker,
+    path: PathInPath,
+    Extension(peer): Extension<Peer>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match creation::begins(&headers, &state.house.config().protocols) {
+        Some(begins) => {
+            let base = base(&state.0, &uri, &headers, &peer);
+            begin_file(state.0, asker.0, path.0, base, headers, body, begins).await
+        }
+        None => files::put(state, asker, path, headers, body).await.into_response(),
+    }
+}
+
+/// `POST` to a file: an upload of it if it says so, as by `PUT`.
+pub(crate) async fn post(
+    state: State<Door>,
+    asker: Asker,
+    path: PathInPath,
+    Extension(peer): Extension<Peer>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match creation::begins(&headers, &state.house.config().protocols) {
+        Some(begins) => {
+            let base = base(&state.0, &uri, &headers, &peer);
+            begin_file(state.0, asker.0, path.0, base, headers, body, begins).await
+        }
+        None => files::rename_or_copy(state, asker, path, headers, body).await.into_response(),
+    }
+}
+
+/// The address of uploads, as the client will use it.
+fn base(door: &Door, uri: &Uri, headers: &HeaderMap, peer: &Peer) -> String {
+    let config = door.house.config();
+    location::base(&config, &config.protocols.resumable_path, uri, headers, peer)
+}
+
+async fn begin_file(
+    door: Door,
+    owner: Owner,
+    path: FilePath,
+    base: String,
+    headers: HeaderMap,
+    body: Body,
+    begins: Begins,
+) -> Response {
+    let mut response = begin(door, owner, Some(path), base, headers, body, begins).await.into_response();
+    if let Some(version) = begins.version {
+        response.headers_mut().insert(UPLOAD_DRAFT_INTEROP_VERSION, version.into());
+    }
+    response
+}
+
+/// Begins an upload, and fills it with the body that came along.
+async fn begin(
+    door: Door,
+    owner: Owner,
+    path: Option<FilePath>,
+    base: String,
+    headers: HeaderMap,
+    body: Body,
+    begins: Begins,
+) -> Result<Response, No> {
+    let wish = creation::wish(&headers, path, begins.completes)?;
+    let must_be_free = creation::is_for_a_free_path(&wish.new);
+    let empty = body.is_end_stream();
+    let mut incoming = body::incoming(&headers, body, &door.limits())?;
+    incoming.digests.extend(wish.digests);
+    let verified = !incoming.digests.is_empty();
+    let here = door.clone();
+    let work = async move {
+        if let Some(path) = must_be_free {
+            is_free(&here, &owner, &path).await?;
+        }
+        let upload = here.engine.begin_upload(&owner, wish.new).await?;
+        // Here an interim answer could tell the address.
+        let filled = match (empty && !verified, begins.completes) {
+            (true, false) => Ok(Filled::More(Progress { upload: upload.clone(), offset: 0 })),
+            _ => fill(&here, &owner, &upload, whole(&upload, incoming), begins.completes).await,
+        };
+        let gone = matches!(&filled, Err(refusal) if is_worthless(refusal, &upload));
+        if gone {
+            here.engine.dismiss(&Caller::User(owner), upload.id).await?;
+        }
+        Ok((upload, filled, gone))
+    };
+    let (upload, filled, gone) =
+        door.run("resumable_create", work).await.map_err(|refusal| refused(&door, refusal, None, 0))?;
+    let address = HeaderValue::from_str(&format!("{base}{}", upload.id)).ok();
+    let located = address.clone().filter(|_| !gone);
+    let mut response = match filled {
+        Ok(Filled::More(progress)) => {
+            let fields = answers::begun(&progress, &door.engine.policy(), door.engine.now());
+            (StatusCode::CREATED, fields).into_response()
+        }
+        Ok(Filled::File(file)) => answers::of_target(file),
+        Err(refusal) => refused(&door, refusal, Some(&upload), 0).into_response(),
+    };
+    if let Some(address) = located {
+        response.headers_mut().insert(LOCATION, address);
+    }
+    Ok(response)
+}
+
+fn whole(upload: &Upload, incoming: Incoming) -> Append {
+    Append { offset: 0, length: upload.length, incoming, late: None }
+}
+
+/// Whether nothing of an upload is worth going on with: its address is not told then.
+fn is_worthless(refusal: &Refusal, upload: &Upload) -> bool {
+    matches!(refusal, Refusal::BodyDigest { .. } | Refusal::Digest { .. }) || overrun(refusal, upload, None)
+}
+
+/// That the path names nothing, before a byte is sent; completing looks again.
+async fn is_free(door: &Door, owner: &Owner, path: &FilePath) -> Result<(), Refusal> {
+    match door.engine.find_file(owner, path).await {
+        Ok(existing) => Err(Refusal::FileExists { existing: Box::new(existing) }),
+        Err(Refusal::NoFile) => Ok(()),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// A whole file, named by its sender; nothing of it is kept if it does not arrive.
+async fn at_once(door: Door, owner: Owner, headers: &HeaderMap, body: Body) -> Result<Response, No> {
+    let wish = creation::wish(headers, None, true)?;
+    let mut incoming = body::incoming(headers, body, &door.limits())?;
+    incoming.digests.extend(wish.digests);
+    let here = door.clone();
+    let work = async move {
+        let upload = here.engine.begin_upload(&owner, wish.new).await?;
+        match fill(&here, &owner, &upload, whole(&upload, incoming), true).await {
+            Ok(Filled::File(file)) => Ok(file),
+            Ok(Filled::More(_)) => Err(Refusal::Interrupted),
+            Err(refusal) => {
+                here.engine.dismiss(&Caller::User(owner), upload.id).await?;
+                Err(refusal)
+            }
+        }
+    };
+    let file: File = door.run("post_file", work).await.map_err(|refusal| refused(&door, refusal, None, 0))?;
+    let location = HeaderValue::from_str(&address_of(&file.path)).ok();
+    let mut response = answers::of_target(file);
+    let fields = response.headers_mut();
+    fields.remove(UPLOAD_OFFSET);
+    fields.remove(UPLOAD_COMPLETE);
+    fields.extend(location.map(|location| (LOCATION, location)));
+    Ok(response)
+}
+
+/// Where a file is under its name.
+fn address_of(path: &FilePath) -> String {
+    let segments = path.as_str().split('/');
+    let encode = |segment| percent_encoding::utf8_percent_encode(segment, percent_encoding::NON_ALPHANUMERIC);
+    let encoded: Vec<String> = segments.map(|segment| encode(segment).to_string()).collect();
+    format!("/v1/files/{}", encoded.join("/"))
+}
