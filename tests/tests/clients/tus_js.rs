@@ -44,23 +44,31 @@ async fn data_goes_up_with_the_creation() {
     uploads(5, "creation").await;
 }
 
-/// The same by the IETF draft, which tus-js-client speaks in version 6 of its interop.
-async fn uploads_by_the_draft(seed: u64, kind: &str) {
-    let scene = Scene::open(seed).await;
+/// The same by the IETF draft, which tus-js-client speaks in version 6 of its interop; the upload's id.
+async fn sent_by_the_draft(scene: &Scene, kind: &str) -> String {
     let endpoint = format!("http://{}/uploads/", scene.daemon.address());
     let address = run(&mut node(&[kind, &endpoint, &scene.file(), "a.bin"])).await.address();
-    assert!(address.starts_with(&endpoint), "{address}");
-    scene.expect_only("a.bin").await;
+    address.strip_prefix(&endpoint).unwrap().to_owned()
 }
 
 #[tokio::test]
 async fn the_draft_takes_a_whole_file() {
-    uploads_by_the_draft(9, "draft").await;
+    let scene = Scene::open(9).await;
+    sent_by_the_draft(&scene, "draft").await;
+    scene.expect_only("a.bin").await;
 }
 
 #[tokio::test]
-async fn the_draft_takes_a_file_in_chunks() {
-    uploads_by_the_draft(10, "draft-chunked").await;
+async fn the_draft_takes_a_file_in_chunks_of_which_the_client_never_calls_one_the_last() {
+    let scene = Scene::open(10).await;
+    let id = sent_by_the_draft(&scene, "draft-chunked").await;
+    let upload = scene.daemon.client().get(&format!("/v1/uploads/{id}")).await.expect(200).json();
+    assert_eq!(
+        (&upload["received_bytes"], &upload["state"]),
+        (&scene.content.length().into(), &"open".into())
+    );
+    scene.daemon.client().post(&format!("/v1/uploads/{id}/complete"), "").await.expect(200);
+    scene.expect_only("a.bin").await;
 }
 
 #[tokio::test]
