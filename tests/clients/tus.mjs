@@ -1,5 +1,5 @@
 // Uploads a file by tus-js-client and prints the upload's address: node tus.mjs CASE ENDPOINT FILE NAME [STORAGE]
-import { createReadStream, statSync } from 'node:fs'
+import { createReadStream, readFileSync, statSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { FileUrlStorage, Upload } from 'tus-js-client'
 
@@ -23,8 +23,13 @@ const kinds = {
   resumed: { ...size, chunkSize: MiB },
 }
 
-const stream = createReadStream(file)
-const upload = new Upload(kind === 'deferred' ? stream.pipe(new PassThrough()) : stream, {
+const sources = {
+  deferred: () => createReadStream(file).pipe(new PassThrough()),
+  // Of a file's stream in chunks the client never calls one the last, and so never says by the draft that it is done.
+  'draft-chunked': () => readFileSync(file),
+}
+const source = (sources[kind] ?? (() => createReadStream(file)))()
+const upload = new Upload(source, {
   endpoint,
   retryDelays: null,
   metadata: { filename: name, filetype: 'application/octet-stream' },

@@ -3,6 +3,7 @@
 //! Protocol modules own two tables and no state: request grammar to engine command, and engine answer or refusal to
 //! response. They keep no map, start no task and touch no store.
 
+mod appending;
 mod body;
 mod caller;
 mod compat;

@@ -23,15 +23,16 @@ struct Page {
 impl Page {
     async fn open() -> Self {
         let mut server = script("node", "page.mjs").stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-        let origin = lines.next_line().await.unwrap().expect("the page's server tells where it listens");
-        Self { _server: server, lines, origin }
+        let lines = BufReader::new(server.stdout.take().unwrap()).lines();
+        let mut page = Self { _server: server, lines, origin: String::new() };
+        page.origin = page.told().await;
+        page
     }
 
     /// The next thing that the page tells.
     async fn told(&mut self) -> String {
         let line = tokio::time::timeout(LIMIT, self.lines.next_line()).await.expect("the page told nothing");
-        line.unwrap().expect("the page's server is there")
+        line.unwrap().expect("the page's server runs: tests/run installs what it needs")
     }
 }
 

@@ -1,8 +1,10 @@
 //! Rules as rows: what is there, what is asked, what is answered, and what is there afterwards.
 
-use cairn_tests::{Answer, Call};
+use cairn_tests::{Manner, compare};
 
 use crate::scene::{Draft, PART};
+
+const MANNER: Manner = Manner { version: ("upload-draft-interop-version", "8"), body_type: ("PART", PART) };
 
 /// What there is before the request.
 #[derive(Clone, Copy)]
@@ -38,14 +40,14 @@ impl Row {
     /// Plays it; what is not as it should be, if anything.
     pub(crate) async fn play(&self, draft: &Draft) -> Result<(), String> {
         let path = self.prepare(draft).await;
-        let mut answer = self.call(draft, &path).send().await;
+        let mut answer = MANNER.call(&draft.0, &path, self.ask, self.body).send().await;
         if self.ask[0] == "HEAD" && !answer.body.is_empty() {
             return Err("an answer to HEAD has a body".to_owned());
         }
-        self.compare("answer", &answer, self.answer)?;
+        compare("answer", &answer, self.answer)?;
         if !self.after.is_empty() {
             answer = draft.head(&path).await;
-            self.compare("HEAD afterwards", &answer, self.after)?;
+            compare("HEAD afterwards", &answer, self.after)?;
         }
         Ok(())
     }
@@ -67,42 +69,5 @@ impl Row {
             draft.call("DELETE", &path).send().await.expect(204);
         }
         path
-    }
-
-    fn call(&self, draft: &Draft, path: &str) -> Call {
-        let (method, fields) = self.ask.split_first().unwrap();
-        let (method, path) = method.split_once(' ').unwrap_or((method, path));
-        let mut call = draft.0.call(method, path);
-        let speaks = fields.first().is_some_and(|field| field.starts_with("upload-draft-interop-version"));
-        if !speaks {
-            call = call.header("upload-draft-interop-version", "8");
-        }
-        for field in fields.iter().filter(|field| **field != "upload-draft-interop-version") {
-            let (name, value) = field.split_once(": ").unwrap_or((field.trim_end_matches(':'), ""));
-            call = call.header(name, if value == "PART" { PART } else { value });
-        }
-        call.body(self.body)
-    }
-
-    fn compare(&self, what: &str, answer: &Answer, expected: &[&str]) -> Result<(), String> {
-        let (status, fields) = expected.split_first().unwrap();
-        let wrong = |why: String| Err(format!("{what}: {why}; {answer:?}"));
-        if *status != answer.status.to_string() {
-            return wrong(format!("{} and not {status}", answer.status));
-        }
-        for field in fields {
-            if let Some(name) = field.strip_prefix('!') {
-                if answer.headers.contains_key(name) {
-                    return wrong(format!("it has {name}"));
-                }
-                continue;
-            }
-            let (name, value) = field.split_once(": ").map_or((*field, None), |(n, v)| (n, Some(v)));
-            let told = answer.header(name);
-            if told.is_none() || value.is_some_and(|value| told != Some(value)) {
-                return wrong(format!("{name} is {told:?} and not {value:?}"));
-            }
-        }
-        Ok(())
     }
 }

@@ -1,12 +1,14 @@
 //! Requests that begin an upload, on resources that have another meaning without it.
 
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{Extension, State};
+use axum::extract::rejection::ExtensionRejection;
+use axum::extract::{Extension, FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use cairn_engine::engine::{Append, Incoming, Progress};
 use cairn_engine::{Caller, File, FilePath, Owner, Refusal, Upload};
+use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue, LOCATION};
-use http::{StatusCode, Uri};
+use http::request::Parts;
 
 use super::answers;
 use super::creation::{self, Begins};
@@ -21,19 +23,32 @@ use crate::http::native::grammar::PathInPath;
 use crate::http::peer::Peer;
 use crate::http::tus::location;
 
+/// Whether a request begins a resumable upload: how, and the address of uploads as the client will use it.
+pub(crate) struct Beginning(Option<(Begins, String)>);
+
+impl FromRequestParts<Door> for Beginning {
+    type Rejection = ExtensionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, ExtensionRejection> {
+        let config = door.house.config();
+        let Some(begins) = creation::begins(&parts.headers, &config.protocols) else { return Ok(Self(None)) };
+        let Extension(peer): Extension<Peer> = Extension::from_request_parts(parts, door).await?;
+        let base =
+            location::base(&config, &config.protocols.resumable_path, &parts.uri, &parts.headers, &peer);
+        Ok(Self(Some((begins, base))))
+    }
+}
+
 /// `POST` to the path of uploads. Without the draft's fields it is an upload of the whole body, at once or not at all.
 pub(crate) async fn create(
     State(door): State<Door>,
     Asker(owner): Asker,
-    Extension(peer): Extension<Peer>,
-    uri: Uri,
+    beginning: Beginning,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, No> {
-    match creation::begins(&headers, &door.house.config().protocols) {
-        Some(begins) => {
-            begin(door.clone(), owner, None, base(&door, &uri, &headers, &peer), headers, body, begins).await
-        }
+    match beginning.0 {
+        Some((begins, base)) => begin(door, owner, None, base, headers, body, begins).await,
         None => at_once(door, owner, &headers, body).await,
     }
 }
@@ -43,16 +58,12 @@ pub(crate) async fn put(
     state: State<Door>,
     asker: Asker,
     path: PathInPath,
-    Extension(peer): Extension<Peer>,
-    uri: Uri,
+    beginning: Beginning,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    match creation::begins(&headers, &state.house.config().protocols) {
-        Some(begins) => {
-            let base = base(&state.0, &uri, &headers, &peer);
-            begin_file(state.0, asker.0, path.0, base, headers, body, begins).await
-        }
+    match beginning.0 {
+        Some(how) => begin_file(state.0, asker.0, path.0, how, headers, body).await,
         None => files::put(state, asker, path, headers, body).await.into_response(),
     }
 }
@@ -62,34 +73,23 @@ pub(crate) async fn post(
     state: State<Door>,
     asker: Asker,
     path: PathInPath,
-    Extension(peer): Extension<Peer>,
-    uri: Uri,
+    beginning: Beginning,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    match creation::begins(&headers, &state.house.config().protocols) {
-        Some(begins) => {
-            let base = base(&state.0, &uri, &headers, &peer);
-            begin_file(state.0, asker.0, path.0, base, headers, body, begins).await
-        }
+    match beginning.0 {
+        Some(how) => begin_file(state.0, asker.0, path.0, how, headers, body).await,
         None => files::rename_or_copy(state, asker, path, headers, body).await.into_response(),
     }
-}
-
-/// The address of uploads, as the client will use it.
-fn base(door: &Door, uri: &Uri, headers: &HeaderMap, peer: &Peer) -> String {
-    let config = door.house.config();
-    location::base(&config, &config.protocols.resumable_path, uri, headers, peer)
 }
 
 async fn begin_file(
     door: Door,
     owner: Owner,
     path: FilePath,
-    base: String,
+    (begins, base): (Begins, String),
     headers: HeaderMap,
     body: Body,
-    begins: Begins,
 ) -> Response {
     let mut response = begin(door, owner, Some(path), base, headers, body, begins).await.into_response();
     if let Some(version) = begins.version {

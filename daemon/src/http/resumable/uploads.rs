@@ -12,6 +12,7 @@ use http::header::HeaderMap;
 use super::fields::{self, Asked, UPLOAD_LIMIT, UPLOAD_OFFSET};
 use super::refusals::{No, is_of_limits};
 use super::{answers, creation};
+use crate::http::appending::{bytes_of, dismiss, must_be_there};
 use crate::http::body;
 use crate::http::caller::Asker;
 use crate::http::door::Door;
@@ -122,20 +123,17 @@ pub(super) async fn fill(
 }
 
 /// A finished upload takes nothing, at its end, and tells its answer again.
-async fn at_its_end(door: &Door, caller: &Caller, upload: Upload, append: Append) -> Result<File, Refusal> {
+async fn at_its_end(
+    door: &Door,
+    caller: &Caller,
+    upload: Upload,
+    mut append: Append,
+) -> Result<File, Refusal> {
     let end = upload.length.unwrap_or(upload.received_bytes);
     if append.offset != end {
         return Err(Refusal::Offset { expected: end, provided: append.offset });
     }
-    let mut incoming = append.incoming;
-    let more = match incoming.length {
-        Some(more) => more,
-        None => match incoming.body.next().await {
-            Some(Ok(bytes)) => bytes.len() as u64,
-            Some(Err(error)) => return Err(Refusal::Body { error, kept: 0 }),
-            None => 0,
-        },
-    };
+    let more = bytes_of(&mut append.incoming).await?;
     let declared = append.length.unwrap_or(end).max(end.saturating_add(more));
     if declared != end || append.length.is_some_and(|length| length != end) {
         return Err(Refusal::LengthConflict { known: end, declared });
@@ -149,21 +147,8 @@ pub(crate) async fn remove(
     asker: Asker,
     UploadInPath(id): UploadInPath,
 ) -> Result<StatusCode, No> {
-    let engine = door.engine.clone();
-    let work = async move {
-        must_be_there(&engine.find_upload(&asker.caller(), id).await?)?;
-        engine.dismiss(&asker.caller(), id).await
-    };
-    door.run("resumable_delete", work).await?;
+    dismiss(&door, "resumable_delete", asker, id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// What is over is gone.
-fn must_be_there(upload: &Upload) -> Result<(), Refusal> {
-    match upload.state {
-        UploadState::Aborted | UploadState::Expired => Err(Refusal::NoUpload),
-        UploadState::Open | UploadState::Completing | UploadState::Complete => Ok(()),
-    }
 }
 
 /// Whether more bytes came than a length that is known, or `told` now, lets the upload have: nobody knows then which

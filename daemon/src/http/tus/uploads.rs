@@ -15,6 +15,7 @@ use super::creation::Wish;
 use super::fields::{METHOD_OVERRIDE, UPLOAD_LENGTH, UPLOAD_OFFSET, bytes, has_body_type, offset, single};
 use super::refusals::No;
 use super::{answers, checksum, creation, location, metadata};
+use crate::http::appending::{bytes_of, dismiss, must_be_there};
 use crate::http::body;
 use crate::http::caller::Asker;
 use crate::http::content;
@@ -235,7 +236,7 @@ pub(crate) async fn patch(
 }
 
 /// A finished upload takes nothing, at its end.
-async fn at_its_end(upload: Upload, append: Append) -> Result<Progress, Refusal> {
+async fn at_its_end(upload: Upload, mut append: Append) -> Result<Progress, Refusal> {
     let end = upload.length.unwrap_or(upload.received_bytes);
     if append.offset != end {
         return Err(Refusal::Offset { expected: end, provided: append.offset });
@@ -243,15 +244,7 @@ async fn at_its_end(upload: Upload, append: Append) -> Result<Progress, Refusal>
     if let Some(declared) = append.length.filter(|declared| *declared != end) {
         return Err(Refusal::LengthConflict { known: end, declared });
     }
-    let mut incoming = append.incoming;
-    let more = match incoming.length {
-        Some(more) => more,
-        None => match incoming.body.next().await {
-            Some(Ok(bytes)) => bytes.len() as u64,
-            Some(Err(error)) => return Err(Refusal::Body { error, kept: 0 }),
-            None => 0,
-        },
-    };
+    let more = bytes_of(&mut append.incoming).await?;
     if more > 0 {
         return Err(Refusal::TooLong { asked: end.saturating_add(more), limit: end });
     }
@@ -264,12 +257,7 @@ pub(crate) async fn remove(
     asker: Asker,
     UploadInPath(id): UploadInPath,
 ) -> Result<StatusCode, No> {
-    let engine = door.engine.clone();
-    let work = async move {
-        must_be_there(&engine.find_upload(&asker.caller(), id).await?)?;
-        engine.dismiss(&asker.caller(), id).await
-    };
-    door.run("tus_delete", work).await?;
+    dismiss(&door, "tus_delete", asker, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -308,14 +296,6 @@ pub(crate) async fn overridden(
         _ => Err(Problem::plain(StatusCode::METHOD_NOT_ALLOWED)
             .detail("a POST to an upload needs X-HTTP-Method-Override: PATCH, HEAD or DELETE")
             .into()),
-    }
-}
-
-/// What is over is gone.
-fn must_be_there(upload: &Upload) -> Result<(), Refusal> {
-    match upload.state {
-        UploadState::Aborted | UploadState::Expired => Err(Refusal::NoUpload),
-        UploadState::Open | UploadState::Completing | UploadState::Complete => Ok(()),
     }
 }
 
