@@ -1,8 +1,11 @@
-//! What protocols share that send an upload by appending: what is over, and what is finished.
+//! What protocols share that send an upload by appending: what is over, what is finished, and the table of statuses that
+//! each of them has exceptions to.
 
 use cairn_engine::engine::Incoming;
+use cairn_engine::refusal::BodyError;
 use cairn_engine::{Refusal, State, Upload, UploadId};
 use futures_util::StreamExt as _;
+use http::StatusCode;
 
 use super::caller::Asker;
 use super::door::Door;
@@ -40,5 +43,44 @@ pub(crate) async fn bytes_of(incoming: &mut Incoming) -> Result<u64, Refusal> {
         Some(Ok(bytes)) => Ok(bytes.len() as u64),
         Some(Err(error)) => Err(Refusal::Body { error, kept: 0 }),
         None => Ok(0),
+    }
+}
+
+/// The status of each refusal: one exhaustive table. Clients of these protocols try again after 409 and every 5xx, and
+/// give up at most other 4xx.
+pub(crate) fn status(refusal: &Refusal) -> StatusCode {
+    use StatusCode as S;
+    match refusal {
+        Refusal::NoUpload | Refusal::NoFile => S::NOT_FOUND,
+        Refusal::NotOpen { state } => match state {
+            State::Aborted | State::Expired => S::NOT_FOUND,
+            // Soon it is complete, or open again.
+            State::Completing => S::SERVICE_UNAVAILABLE,
+            State::Open | State::Complete => S::CONFLICT,
+        },
+        Refusal::BodyDigest { .. } | Refusal::Digest { .. } => S::UNPROCESSABLE_ENTITY,
+        Refusal::LengthConflict { .. }
+        | Refusal::ChunkNumber { .. }
+        | Refusal::ChunkLength { .. }
+        | Refusal::ChunkSize { .. }
+        | Refusal::TooManyChunks { .. }
+        | Refusal::Metadata { .. } => S::BAD_REQUEST,
+        Refusal::Offset { .. }
+        | Refusal::Superseded { .. }
+        | Refusal::Incomplete { .. }
+        | Refusal::DigestConflict { .. }
+        | Refusal::FileExists { .. } => S::CONFLICT,
+        // What arrived is kept: the client asks for the offset and goes on.
+        Refusal::Body { error: BodyError::Broken | BodyError::Stalled, .. } => S::CONFLICT,
+        Refusal::Body { error: BodyError::Trailer, .. } => S::BAD_REQUEST,
+        Refusal::Body { error: BodyError::TooLong { .. }, .. } => S::PAYLOAD_TOO_LARGE,
+        Refusal::TooLong { .. } | Refusal::Quota { .. } => S::PAYLOAD_TOO_LARGE,
+        Refusal::TooManyUploads { .. } => S::TOO_MANY_REQUESTS,
+        Refusal::Precondition => S::PRECONDITION_FAILED,
+        Refusal::Range { .. } => S::RANGE_NOT_SATISFIABLE,
+        Refusal::Damaged => S::GONE,
+        Refusal::NoRoom(_) => S::INSUFFICIENT_STORAGE,
+        Refusal::Unavailable { .. } | Refusal::Interrupted => S::SERVICE_UNAVAILABLE,
+        Refusal::Failed(_) => S::INTERNAL_SERVER_ERROR,
     }
 }

@@ -37,10 +37,27 @@ const SHOWN: &[&str] = &[
     "video/webm",
 ];
 
+/// Parts of the names of types that a browser runs as a script, in whoever's page names the file.
+const SCRIPTS: &[&str] = &["javascript", "ecmascript", "jscript", "livescript"];
+
+/// Whether a browser may show content of this type in place.
+pub(super) fn is_shown(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    // Of several types in one field a browser takes the last.
+    SHOWN.contains(&essence.as_str()) && !content_type.contains(',')
+}
+
+/// The type under which content is served. A script is served as bytes: `nosniff` keeps it from running only while its
+/// type is none of a script. Several types in one field are none.
+pub(super) fn served_type(content_type: &str) -> &str {
+    let lower = content_type.to_ascii_lowercase();
+    let runs = lower.contains(',') || SCRIPTS.iter().any(|part| lower.contains(part));
+    if runs { "application/octet-stream" } else { content_type }
+}
+
 /// The field for a file of this name and type.
 pub(super) fn of(name: &str, content_type: &str) -> String {
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let how = if SHOWN.contains(&essence.as_str()) { "inline" } else { "attachment" };
+    let how = if is_shown(content_type) { "inline" } else { "attachment" };
     let name = visible(name);
     let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
     if plain == name {
@@ -93,6 +110,16 @@ mod tests {
         assert_eq!(of("a\r\nSet-Cookie: x", "x/y"), "attachment; filename=\"aSet-Cookie: x\"");
         assert_eq!(of("exe\u{202e}gpj.png", "x/y"), "attachment; filename=\"exegpj.png\"");
         assert_eq!(of("\u{200f}", "x/y"), "attachment; filename=\"download\"");
+    }
+
+    #[test]
+    fn a_script_and_a_field_of_several_types_are_served_as_bytes() {
+        for kind in ["text/javascript", "Application/X-JavaScript; a=b", "text/plain;a=b, text/html"] {
+            assert_eq!(served_type(kind), "application/octet-stream", "{kind}");
+            assert!(!is_shown(kind), "{kind}");
+        }
+        assert_eq!(served_type("text/plain; charset=utf-8"), "text/plain; charset=utf-8");
+        assert!(is_shown("text/plain; charset=utf-8"));
     }
 
     #[test]

@@ -26,6 +26,9 @@ use super::door::Door;
 /// What a page may do that is opened from our content: nothing.
 const POLICY: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
 
+/// Whether pages of other origins may make the content a part of theirs: what is not to be shown is not.
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
 /// The entity tag of a file's content: strong, from its identity.
 pub(crate) fn entity_tag(file: &File) -> String {
     format!("\"{}\"", file.blob.hex())
@@ -106,12 +109,15 @@ fn fields(file: &File, name: &str, blob: &Blob, range: Option<&std::ops::Range<u
     let mut fields = validators(file);
     let content_type = file.content_type.as_deref().unwrap_or("application/octet-stream");
     let length = range.map_or(file.length, |range| range.end.saturating_sub(range.start));
-    put(&mut fields, header::CONTENT_TYPE, content_type);
+    put(&mut fields, header::CONTENT_TYPE, disposition::served_type(content_type));
     put(&mut fields, header::CONTENT_LENGTH, &length.to_string());
     put(&mut fields, header::ACCEPT_RANGES, "bytes");
     put(&mut fields, header::CONTENT_DISPOSITION, &disposition::of(name, content_type));
     put(&mut fields, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     fields.insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    if !disposition::is_shown(content_type) {
+        fields.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    }
     if let Some(digest) = repr_digest_of(&blob.digests) {
         put(&mut fields, REPR_DIGEST, &digest);
     }

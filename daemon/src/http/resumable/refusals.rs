@@ -1,13 +1,14 @@
-//! What the draft answers to each refusal of the engine: one exhaustive table. Its clients try again after 409, 413
+//! What the draft answers to each refusal of the engine: what every protocol of appends does, but for what it has a word
+//! of its own for. Its clients try again after 409, 413
 //! (with less), 429 and every 5xx, and give up at any other 4xx.
 
 use axum::response::{IntoResponse, Response};
-use cairn_engine::refusal::BodyError;
-use cairn_engine::{Refusal, State};
+use cairn_engine::Refusal;
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 
 use super::fields::{MORE, UPLOAD_COMPLETE};
+use crate::http::appending;
 use crate::http::problem::Problem;
 
 const MISMATCHING_OFFSET: &str = "https://iana.org/assignments/http-problem-types#mismatching-upload-offset";
@@ -59,45 +60,18 @@ pub(super) fn is_of_limits(refusal: &Refusal) -> bool {
 }
 
 fn status(refusal: &Refusal) -> StatusCode {
-    use StatusCode as S;
     match refusal {
-        Refusal::NoUpload | Refusal::NoFile => S::NOT_FOUND,
-        Refusal::NotOpen { state } => match state {
-            State::Aborted | State::Expired => S::NOT_FOUND,
-            // Soon it is complete, or open again.
-            State::Completing => S::SERVICE_UNAVAILABLE,
-            State::Open | State::Complete => S::CONFLICT,
-        },
-        Refusal::BodyDigest { .. } | Refusal::Digest { .. } => S::UNPROCESSABLE_ENTITY,
-        Refusal::LengthConflict { .. }
-        | Refusal::ChunkNumber { .. }
-        | Refusal::ChunkLength { .. }
-        | Refusal::ChunkSize { .. }
-        | Refusal::TooManyChunks { .. }
-        | Refusal::Metadata { .. } => S::BAD_REQUEST,
-        Refusal::Offset { .. }
-        | Refusal::Superseded { .. }
-        | Refusal::Incomplete { .. }
-        | Refusal::DigestConflict { .. } => S::CONFLICT,
         // The client asked for a path that nothing had.
-        Refusal::FileExists { .. } => S::PRECONDITION_FAILED,
-        // What arrived is kept: the client asks for the offset and goes on.
-        Refusal::Body { error: BodyError::Broken | BodyError::Stalled, .. } => S::CONFLICT,
-        Refusal::Body { error: BodyError::Trailer, .. } => S::BAD_REQUEST,
-        Refusal::Body { error: BodyError::TooLong { .. }, .. } => S::PAYLOAD_TOO_LARGE,
-        Refusal::TooLong { .. } | Refusal::Quota { .. } => S::PAYLOAD_TOO_LARGE,
-        Refusal::TooManyUploads { .. } => S::TOO_MANY_REQUESTS,
-        Refusal::Precondition => S::PRECONDITION_FAILED,
-        Refusal::Range { .. } => S::RANGE_NOT_SATISFIABLE,
-        Refusal::Damaged => S::GONE,
-        Refusal::NoRoom(_) => S::INSUFFICIENT_STORAGE,
-        Refusal::Unavailable { .. } | Refusal::Interrupted => S::SERVICE_UNAVAILABLE,
-        Refusal::Failed(_) => S::INTERNAL_SERVER_ERROR,
+        Refusal::FileExists { .. } => StatusCode::PRECONDITION_FAILED,
+        _ => appending::status(refusal),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use cairn_engine::State;
+    use cairn_engine::refusal::BodyError;
+
     use super::*;
 
     #[test]

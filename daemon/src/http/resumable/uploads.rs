@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use cairn_engine::engine::{Append, Progress};
 use cairn_engine::{Caller, File, Owner, Refusal, State as UploadState, Upload, UploadId};
-use futures_util::StreamExt as _;
 use http::StatusCode;
 use http::header::HeaderMap;
 

@@ -1,12 +1,13 @@
-//! What tus answers to each refusal of the engine: one exhaustive table. Clients of tus try again after 409, 423, and
+//! What tus answers to each refusal of the engine: what every protocol of appends does, but for what it has a status of
+//! its own for. Clients of tus try again after 409, 423, and
 //! every 5xx, and give up at any other 4xx.
 
 use axum::response::{IntoResponse, Response};
-use cairn_engine::refusal::BodyError;
 use cairn_engine::{Refusal, State};
 use http::StatusCode;
 use hyper::ext::ReasonPhrase;
 
+use crate::http::appending;
 use crate::http::problem::Problem;
 
 const CHECKSUM_MISMATCH: u16 = 460;
@@ -46,44 +47,19 @@ impl IntoResponse for No {
 }
 
 fn status(refusal: &Refusal) -> StatusCode {
-    use StatusCode as S;
     match refusal {
-        Refusal::NoUpload | Refusal::NoFile => S::NOT_FOUND,
-        Refusal::NotOpen { state } => match state {
-            State::Aborted | State::Expired => S::NOT_FOUND,
-            State::Completing => S::LOCKED,
-            State::Open | State::Complete => S::CONFLICT,
-        },
-        Refusal::BodyDigest { .. } => S::from_u16(CHECKSUM_MISMATCH).unwrap_or(S::BAD_REQUEST),
-        Refusal::Digest { .. } => S::UNPROCESSABLE_ENTITY,
-        Refusal::LengthConflict { .. }
-        | Refusal::ChunkNumber { .. }
-        | Refusal::ChunkLength { .. }
-        | Refusal::ChunkSize { .. }
-        | Refusal::TooManyChunks { .. }
-        | Refusal::Metadata { .. } => S::BAD_REQUEST,
-        Refusal::Offset { .. }
-        | Refusal::Superseded { .. }
-        | Refusal::Incomplete { .. }
-        | Refusal::DigestConflict { .. }
-        | Refusal::FileExists { .. } => S::CONFLICT,
-        // What arrived is kept: the client asks for the offset and goes on.
-        Refusal::Body { error: BodyError::Broken | BodyError::Stalled, .. } => S::CONFLICT,
-        Refusal::Body { error: BodyError::Trailer, .. } => S::BAD_REQUEST,
-        Refusal::Body { error: BodyError::TooLong { .. }, .. } => S::PAYLOAD_TOO_LARGE,
-        Refusal::TooLong { .. } | Refusal::Quota { .. } => S::PAYLOAD_TOO_LARGE,
-        Refusal::TooManyUploads { .. } => S::TOO_MANY_REQUESTS,
-        Refusal::Precondition => S::PRECONDITION_FAILED,
-        Refusal::Range { .. } => S::RANGE_NOT_SATISFIABLE,
-        Refusal::Damaged => S::GONE,
-        Refusal::NoRoom(_) => S::INSUFFICIENT_STORAGE,
-        Refusal::Unavailable { .. } | Refusal::Interrupted => S::SERVICE_UNAVAILABLE,
-        Refusal::Failed(_) => S::INTERNAL_SERVER_ERROR,
+        Refusal::NotOpen { state: State::Completing } => StatusCode::LOCKED,
+        Refusal::BodyDigest { .. } => {
+            StatusCode::from_u16(CHECKSUM_MISMATCH).unwrap_or(StatusCode::BAD_REQUEST)
+        }
+        _ => appending::status(refusal),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use cairn_engine::refusal::BodyError;
+
     use super::*;
 
     #[test]
