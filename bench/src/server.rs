@@ -157,7 +157,8 @@ pub(crate) fn program(arguments: &Arguments) -> Result<PathBuf> {
     }
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let build = ["build", "--release", "--locked", "--workspace", "--bins"];
+    // Not this program: cargo would put another one in its place while it runs.
+    let build = ["build", "--release", "--locked", "--package", "cairnd", "--bins"];
     let status = Command::new(cargo).args(build).current_dir(&workspace).status()?;
     if !status.success() {
         return Err("the daemon could not be built".into());
