@@ -8,6 +8,7 @@ use cairn_engine::engine::{Completion, Errand, Errands, MergeOutcome, SweepRepor
 use cairn_engine::{Caller, Digest, Engine, File, Refusal, Timestamp, UploadId};
 use tokio::sync::watch;
 
+use crate::auth::Gate;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
@@ -16,6 +17,8 @@ use crate::supervisor::Supervisor;
 pub struct House {
     /// Every operation.
     pub engine: Arc<Engine>,
+    /// Finds out who asks.
+    pub gate: Gate,
     /// Runs work and knows what is running.
     pub supervisor: Supervisor,
     /// What is counted.
@@ -32,6 +35,7 @@ impl House {
         Self {
             started_at: engine.now(),
             engine: Arc::new(engine),
+            gate: Gate::new(config.auth.mode),
             supervisor,
             metrics,
             config: watch::Sender::new(Arc::new(config)),

@@ -3,8 +3,12 @@
 //! One layer of `http` finds out who asks, before a body is read, and puts an [`Identity`] into the extensions of the
 //! request. What a route needs stands beside the route, and a route that says nothing of it does not compile.
 
+mod gate;
+mod presented;
 mod rights;
 
+pub use gate::{Gate, Unknown};
+pub use presented::Presented;
 pub use rights::{Needed, Rights};
 
 use cairn_engine::Owner;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::layers::Origins;
 use super::storages::{RULES, STORAGES};
 use super::values::bytes_text;
-use super::{Config, ConfigError, Origin, Server, Sessions, Storage, Uploads};
+use super::{AuthMode, Config, ConfigError, Origin, Server, Sessions, Storage, Uploads};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -43,6 +43,7 @@ pub(super) fn check(config: &Config, origins: &Origins) -> Result<(), ConfigErro
     bounds.background(config)?;
     bounds.protocols(config)?;
     bounds.log(config)?;
+    bounds.auth(config)?;
     config.allow_listening(config.server.listen)
 }
 
@@ -216,6 +217,15 @@ impl Bounds<'_> {
             Ok(_) if !level.is_empty() => Ok(()),
             Ok(_) => Err(self.refused("log.level", "it is empty; `off` is silence")),
             Err(error) => Err(self.refused("log.level", format!("`{level}`: {error}"))),
+        }
+    }
+
+    fn auth(&self, config: &Config) -> Result<(), ConfigError> {
+        match config.auth.mode {
+            AuthMode::None | AuthMode::Tokens => Ok(()),
+            AuthMode::Jwt => {
+                Err(self.refused("auth.mode", "this cairnd cannot check JWTs; there are none and tokens"))
+            }
         }
     }
 

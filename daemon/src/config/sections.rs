@@ -409,6 +409,10 @@ pub enum AuthMode {
     /// A caller is whoever it says it is.
     #[default]
     None,
+    /// A token says who, one that the operator made.
+    Tokens,
+    /// A token of somebody else's says who (RFC 7519).
+    Jwt,
 }
 
 /// Which protocols are spoken beside cairn's own.

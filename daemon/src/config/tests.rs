@@ -285,6 +285,14 @@ fn an_address_that_others_reach_is_refused_unless_the_operator_insists() {
 }
 
 #[test]
+fn who_asks_for_tokens_may_be_reached_by_others_and_who_asks_for_jwts_is_told_that_there_are_none() {
+    let file = "[server]\nlisten = \"0.0.0.0:80\"\n[auth]\nmode = \"tokens\"\n";
+    assert_eq!(read(file, &[], &[]).0.unwrap().auth.mode, AuthMode::Tokens);
+    let said = refusal("[auth]\nmode = \"jwt\"\n");
+    assert!(said.contains("auth.mode") && said.contains("cannot check JWTs"), "{said}");
+}
+
+#[test]
 fn what_is_printed_reads_back_as_the_same() {
     let file = "[server]\npublic_url = \"https://a.example\"\nmax_connections = 5\n[uploads]\nquota = \"1500B\"\n\
                 ttl = \"36h 1ms\"\ndigests = [\"sha1\"]\n[storage]\nplacement = \"objects\"\noptions = { root = \"/x\" }\n\

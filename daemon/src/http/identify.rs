@@ -4,29 +4,77 @@
 //! |---|---|
 //! | has the right that stands beside the route | the route's, which finds an [`Identity`] in the extensions |
 //! | is known, and has not that right | 403 `forbidden` |
+//! | presents nothing, or nothing valid | 401 `unauthenticated`, with a challenge for each way to say who asks |
+//! | presents what cannot be looked up now | 503 `unavailable` |
+//!
+//! A route that is open asks nobody. The tutorial's API has the same answers in its own envelope.
 
+use std::fmt;
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 
 use super::caller::Asker;
+use super::compat::Fault;
+use super::door::Door;
+use super::peer::Peer;
 use super::problem::Problem;
 use super::routing::{Table, needed};
-use crate::auth::{Identity, Needed};
+use crate::auth::{By, Identity, Needed, Presented, Unknown};
+
+/// How one may say who asks: one field of the answer for each.
+const CHALLENGES: [HeaderValue; 2] = [
+    HeaderValue::from_static("Bearer realm=\"cairn\""),
+    HeaderValue::from_static("Basic realm=\"cairn\", charset=\"UTF-8\""),
+];
+
+/// Why a request got no further than this layer.
+#[derive(Debug)]
+pub(crate) enum Turned {
+    /// It is not known who asks.
+    Unknown(Unknown),
+    /// They may not do what needs this.
+    Forbidden(Needed),
+}
 
 /// The layer.
-pub(crate) async fn identify(State(table): State<Arc<Table>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn identify(
+    State((door, table)): State<(Door, Arc<Table>)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let needed = needed(&table, route, request.method());
-    let identity = believed(&request);
-    if let Err(problem) = may(&identity, needed) {
-        return problem.into_response();
+    if needed == Needed::Open {
+        return next.run(request).await;
     }
-    request.extensions_mut().insert(identity);
-    next.run(request).await
+    let presented = Presented::of(request.headers());
+    let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
+    let identified = door.house.gate.identify(&presented, &peer).await;
+    match admit(identified, &request, needed) {
+        Ok(identity) => {
+            request.extensions_mut().insert(identity);
+            next.run(request).await
+        }
+        Err(turned) if request.uri().path().starts_with("/file/") => Fault::from(turned).into_response(),
+        Err(turned) => Problem::from(turned).into_response(),
+    }
+}
+
+/// Who asks, if they may.
+fn admit(
+    identified: Result<Identity, Unknown>,
+    request: &Request,
+    needed: Needed,
+) -> Result<Identity, Turned> {
+    let identity = identified.map_err(Turned::Unknown)?;
+    let identity = if identity.by == By::Nobody { believed(request) } else { identity };
+    may(&identity, needed)?;
+    Ok(identity)
 }
 
 /// Where nobody is asked, everybody may do everything, as whoever they say they are.
@@ -34,19 +82,52 @@ fn believed(request: &Request) -> Identity {
     Identity::believed(Asker::believed(request.uri(), request.headers()))
 }
 
-fn may(identity: &Identity, needed: Needed) -> Result<(), Problem> {
-    if identity.rights.suffice(needed) {
-        return Ok(());
+fn may(identity: &Identity, needed: Needed) -> Result<(), Turned> {
+    if identity.rights.suffice(needed) { Ok(()) } else { Err(Turned::Forbidden(needed)) }
+}
+
+/// Puts the challenges on an answer.
+pub(crate) fn ask_who(fields: &mut HeaderMap) {
+    for challenge in CHALLENGES {
+        fields.append(WWW_AUTHENTICATE, challenge);
     }
-    Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Not with these rights")
-        .detail(format!("this needs the right to {}", needed.name()))
-        .fact("needed", needed.name()))
+}
+
+impl fmt::Display for Turned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(Unknown::Nobody) => f.write_str("this needs credentials: a token"),
+            Self::Unknown(Unknown::NotValid) => f.write_str("these credentials are not valid"),
+            Self::Unknown(Unknown::Away(_)) => f.write_str("the credentials cannot be checked now"),
+            Self::Forbidden(needed) => write!(f, "this needs the right to {}", needed.name()),
+        }
+    }
+}
+
+impl From<Turned> for Problem {
+    fn from(turned: Turned) -> Self {
+        let detail = turned.to_string();
+        match turned {
+            Turned::Unknown(Unknown::Nobody | Unknown::NotValid) => {
+                let problem =
+                    Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "It is not known who asks");
+                let challenged =
+                    |problem: Self, challenge| problem.another_header(WWW_AUTHENTICATE, challenge);
+                CHALLENGES.into_iter().fold(problem.detail(detail), challenged)
+            }
+            Turned::Unknown(Unknown::Away(refusal)) => refusal.into(),
+            Turned::Forbidden(needed) => {
+                let problem = Self::new(StatusCode::FORBIDDEN, "forbidden", "Not with these rights");
+                problem.detail(detail).fact("needed", needed.name())
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::{By, Rights};
+    use crate::auth::Rights;
 
     #[test]
     fn who_lacks_a_right_is_told_which_one() {
@@ -55,9 +136,17 @@ mod tests {
         assert!(may(&identity, Needed::Read).is_ok());
         assert!(may(&identity, Needed::Either).is_ok());
         assert!(may(&identity, Needed::Open).is_ok());
-        let refused = |needed| may(&identity, needed).unwrap_err().into_response().status();
+        let refused = |needed| Problem::from(may(&identity, needed).unwrap_err()).into_response().status();
         assert_eq!(refused(Needed::Write), StatusCode::FORBIDDEN);
         assert_eq!(refused(Needed::Admin), StatusCode::FORBIDDEN);
+    }
+
+    #[test]
+    fn who_is_not_known_is_not_told_which_part_was_wrong() {
+        let answer = Fault::from(Turned::Unknown(Unknown::NotValid)).into_response();
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+        let challenges: Vec<_> = answer.headers().get_all(WWW_AUTHENTICATE).iter().collect();
+        assert_eq!(challenges, CHALLENGES.iter().collect::<Vec<_>>());
     }
 
     #[test]

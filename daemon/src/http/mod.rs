@@ -23,7 +23,7 @@ mod measure;
 mod native;
 mod numbers;
 mod patience;
-mod peer;
+pub(crate) mod peer;
 pub(crate) mod problem;
 mod request_id;
 mod resumable;
@@ -92,7 +92,7 @@ fn routes(door: Door) -> Router {
     let (router, table) = table(&config).split();
     let mut routes = router
         .fallback(no_route)
-        .layer(from_fn_with_state(table, identify::identify))
+        .layer(from_fn_with_state((door.clone(), table), identify::identify))
         .layer(from_fn_with_state(door.clone(), linger::linger))
         .layer(from_fn_with_state(door.clone(), front::front));
     if let Some(cors) = cors::layer(&config.server.cors_origins) {

@@ -100,6 +100,12 @@ impl Problem {
         self
     }
 
+    /// A field of the answer that may be there more than once.
+    pub(crate) fn another_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.append(name, value);
+        self
+    }
+
     /// What is behind it; for the log only.
     pub(crate) fn because(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
         self.0.cause = Some(Cause(Arc::new(cause)));

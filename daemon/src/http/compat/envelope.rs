@@ -9,7 +9,9 @@ use http::header::{HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::auth::Unknown;
 use crate::http::caller::BadUser;
+use crate::http::identify::{Turned, ask_who};
 use crate::http::problem::Cause;
 
 /// The content is not there, or not for the asking: upload it.
@@ -35,6 +37,12 @@ fn told(status: StatusCode, code: i32, message: &str, data: &Value) -> Response 
 
 /// The user who is named is not the one who asks.
 const NO_USER: i32 = -17;
+
+/// It is not known who asks.
+const NOT_KNOWN: i32 = -18;
+
+/// Whoever asks may not do this.
+const FORBIDDEN: i32 = -19;
 
 /// Why a request was not done.
 #[derive(Debug)]
@@ -83,6 +91,19 @@ impl From<BadUser> for Fault {
     }
 }
 
+impl From<Turned> for Fault {
+    fn from(turned: Turned) -> Self {
+        let message = turned.to_string();
+        match turned {
+            Turned::Unknown(Unknown::Nobody | Unknown::NotValid) => {
+                Self::new(StatusCode::UNAUTHORIZED, NOT_KNOWN, message)
+            }
+            Turned::Unknown(Unknown::Away(refusal)) => refusal.into(),
+            Turned::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, FORBIDDEN, message),
+        }
+    }
+}
+
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         let mut response = told(self.status, self.code, &self.message, &self.data);
@@ -91,6 +112,9 @@ impl IntoResponse for Fault {
         }
         if self.status == StatusCode::TOO_MANY_REQUESTS {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            ask_who(response.headers_mut());
         }
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(cause);

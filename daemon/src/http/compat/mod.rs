@@ -14,3 +14,5 @@ mod parameters;
 mod part;
 mod refusals;
 pub(crate) mod uploads;
+
+pub(crate) use envelope::Fault;
