@@ -17,6 +17,7 @@
 )]
 
 mod answer;
+mod azurite_server;
 mod binaries;
 mod body;
 mod client;
@@ -40,6 +41,7 @@ mod transcript;
 mod webdav_server;
 
 pub use answer::{Answer, Download};
+pub use azurite_server::AzuriteContainer;
 pub use binaries::{binary, workspace};
 pub use body::Body;
 pub use client::{Call, Client};

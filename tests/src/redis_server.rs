@@ -79,6 +79,15 @@ impl RedisServer {
         sentinel
     }
 
+    /// What the server says it is: `redis`, or `valkey` where that is installed under Redis's name.
+    ///
+    /// # Panics
+    /// There is no `redis-server`.
+    pub fn kind() -> &'static str {
+        let told = Command::new("redis-server").arg("--version").output().expect("redis-server is installed");
+        if told.stdout.starts_with(b"Valkey") { "valkey" } else { "redis" }
+    }
+
     /// Waits until what `command` prints has `text` in it.
     ///
     /// # Panics

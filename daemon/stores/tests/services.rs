@@ -1,5 +1,5 @@
 //! The rules of the object store, in services of others: each rule on a server, a bucket or a directory of its own.
-#![cfg(all(feature = "services-s3", feature = "services-webdav"))]
+#![cfg(all(feature = "services-azblob", feature = "services-s3", feature = "services-webdav"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::any::Any;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use cairn_engine::testing::object_suite::Subject;
 use cairn_stores::objects::{Durability, ObjectsConfig, Patience, open};
-use cairn_tests::{MotoBucket, S3Server, WebdavServer};
+use cairn_tests::{AzuriteContainer, MotoBucket, S3Server, WebdavServer};
 
 fn subject(
     scheme: &str,
@@ -57,6 +57,17 @@ mod webdav {
     async fn make() -> Subject {
         let server = tokio::task::spawn_blocking(WebdavServer::start).await.unwrap();
         subject("webdav", server.options(), server)
+    }
+
+    cairn_engine::object_suite!(make);
+}
+
+mod azurite {
+    use super::*;
+
+    async fn make() -> Subject {
+        let container = tokio::task::spawn_blocking(AzuriteContainer::make).await.unwrap();
+        subject("azblob", container.options(), container)
     }
 
     cairn_engine::object_suite!(make);

@@ -32,7 +32,7 @@ async fn version_log_and_policy_are_told_and_what_would_be_lost() {
     let redis = RedisServer::start_with(&options);
     let daemon = builder(&redis.url()).start().await;
     let standing = standing(&daemon).await;
-    assert_eq!(standing["kind"], "redis");
+    assert_eq!(standing["kind"], RedisServer::kind());
     assert_eq!(standing["appendonly"], "no");
     assert_eq!(standing["maxmemory-policy"], "allkeys-lru");
     assert!(standing["version"].as_str().unwrap().starts_with(char::is_numeric));

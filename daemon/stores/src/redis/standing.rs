@@ -46,7 +46,7 @@ fn describe(info: &str, settings: &HashMap<String, String>) -> Standing {
     let role = if told("role") == "slave" { "replica" } else { told("role") };
     Standing::of(if valkey.is_some() { "valkey" } else { "redis" })
         .with("version", valkey.unwrap_or(told("redis_version")))
-        .with("mode", told("redis_mode"))
+        .with("mode", fact(info, "server_mode").unwrap_or(told("redis_mode")))
         .with("role", role)
         .with("appendonly", appendonly)
         .with("appendfsync", setting("appendfsync"))
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     const INFO: &str = "# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.1\r\n\
-        redis_mode:standalone\r\naof_enabled:1\r\nmaxmemory:100\r\nmaxmemory_policy:allkeys-lru\r\nrole:slave\r\n";
+        server_mode:standalone\r\naof_enabled:1\r\nmaxmemory:100\r\nmaxmemory_policy:allkeys-lru\r\nrole:slave\r\n";
 
     #[test]
     fn valkey_is_named_and_everything_that_may_be_lost_is_told() {

@@ -132,7 +132,7 @@ async fn a_socket_leads_to_redis_and_a_prefix_and_a_database_keep_apart() {
 async fn how_redis_stands_is_told_with_what_would_be_lost() {
     let server = RedisServer::start();
     let standing = open(&server).standing().await.unwrap();
-    assert_eq!(standing.kind, "redis");
+    assert_eq!(standing.kind, RedisServer::kind());
     for fact in [("mode", "standalone"), ("role", "master"), ("appendonly", "no"), ("save", "off")] {
         assert!(standing.facts.contains(&(fact.0, fact.1.to_owned())), "{standing:?}");
     }

@@ -75,7 +75,8 @@ async fn by_parts(
 /// `__opendal/compose/` of the root, where a lifecycle rule should remove them. `None` where the service does not
 /// compose, or the extents are not whole objects.
 ///
-/// This way has been compiled and read, and not run: no server for it is at hand.
+/// This way has been run against an emulator of Google's service in Python, whose answers had to be corrected, and never
+/// against the service itself.
 async fn composed(
     ground: &Ground,
     extents: &[Extent],
