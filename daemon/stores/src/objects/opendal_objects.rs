@@ -301,7 +301,8 @@ impl ObjectStore for OpendalObjects {
         let mut found = Vec::new();
         for ListedObject { object, length, .. } in listed {
             let Some(offset) = object.stretch_offset() else { continue };
-            if let Some(length) = length {
+            // Some services make a file before its bytes come: what is empty was never closed.
+            if let Some(length) = length.filter(|length| *length > 0) {
                 found.push(Surveyed { object, offset, length, receipt: None });
             }
         }

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 const NEEDED: [(&str, &[&str]); 13] = [
     ("azblob", &["container", "endpoint"]),
     ("azdls", &["filesystem", "endpoint"]),
-    ("azfile", &["share_name", "endpoint"]),
     ("b2", &["bucket", "bucket_id"]),
     ("cos", &["bucket", "endpoint"]),
     ("gcs", &["bucket"]),
@@ -14,6 +13,7 @@ const NEEDED: [(&str, &[&str]); 13] = [
     ("oss", &["bucket", "endpoint"]),
     ("s3", &["bucket"]),
     ("swift", &["container", "endpoint"]),
+    ("tos", &["bucket"]),
     ("upyun", &["bucket"]),
     ("webdav", &["endpoint"]),
     ("webhdfs", &["endpoint"]),
