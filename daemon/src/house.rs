@@ -32,10 +32,11 @@ pub struct House {
 impl House {
     /// A house around an engine. It is not ready before [`set_ready`](Self::set_ready) says so.
     pub fn new(engine: Engine, config: Config, supervisor: Supervisor, metrics: Arc<Metrics>) -> Self {
+        let engine = Arc::new(engine);
         Self {
             started_at: engine.now(),
-            engine: Arc::new(engine),
-            gate: Gate::new(config.auth.mode),
+            gate: Gate::new(config.auth.mode, &engine),
+            engine,
             supervisor,
             metrics,
             config: watch::Sender::new(Arc::new(config)),

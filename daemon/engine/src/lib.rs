@@ -4,6 +4,7 @@
 //! one long. This crate knows no HTTP, no database and no storage library; time and chance come in through
 //! [`Clock`] and [`Chance`], stores through the traits in [`contracts`].
 
+pub mod account;
 pub mod chunks;
 pub mod contracts;
 pub mod coverage;
@@ -22,6 +23,7 @@ pub mod testing;
 pub mod time;
 pub mod upload;
 
+pub use account::{Quota, Scopes, Token, TokenId, TokenText, User};
 pub use digest::{Algorithm, Checksum, Digest};
 pub use engine::Engine;
 pub use extent::{Extent, Receipt};

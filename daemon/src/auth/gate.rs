@@ -7,9 +7,12 @@
 //! | anything else | [`Unknown::NotValid`]: which part of it is wrong is told to nobody |
 //! | something that cannot be looked up now | [`Unknown::Away`] |
 
-use cairn_engine::{Owner, Refusal};
+use std::sync::Arc;
 
-use super::{Identity, Presented};
+use cairn_engine::engine::Holder;
+use cairn_engine::{Engine, Owner, Refusal};
+
+use super::{By, Identity, Presented, Rights};
 use crate::config::AuthMode;
 use crate::http::peer::Peer;
 
@@ -18,8 +21,8 @@ use crate::http::peer::Peer;
 pub enum Gate {
     /// Nobody is asked: whoever asks is whom they say they are.
     Believing,
-    /// A token says who.
-    Tokens,
+    /// A token of cairn's own says who.
+    Tokens(Arc<Engine>),
 }
 
 /// Why it is not known who asks.
@@ -35,10 +38,10 @@ pub enum Unknown {
 
 impl Gate {
     /// The gate of a mode.
-    pub fn new(mode: AuthMode) -> Self {
+    pub fn new(mode: AuthMode, engine: &Arc<Engine>) -> Self {
         match mode {
             AuthMode::None => Self::Believing,
-            AuthMode::Tokens | AuthMode::Jwt => Self::Tokens,
+            AuthMode::Tokens | AuthMode::Jwt => Self::Tokens(Arc::clone(engine)),
         }
     }
 
@@ -47,10 +50,34 @@ impl Gate {
     /// # Errors
     /// As the table above says.
     pub(crate) async fn identify(&self, presented: &Presented, _peer: &Peer) -> Result<Identity, Unknown> {
-        match (self, presented) {
-            (Self::Believing, _) => Ok(Identity::believed(Owner::default())),
-            (Self::Tokens, Presented::Nothing) => Err(Unknown::Nobody),
-            (Self::Tokens, _) => Err(Unknown::NotValid),
+        match self {
+            Self::Believing => Ok(Identity::believed(Owner::default())),
+            Self::Tokens(engine) => by_token(engine, presented).await,
         }
+    }
+}
+
+/// Who holds the token that is presented: by itself, or as the password of the user whose it is.
+async fn by_token(engine: &Engine, presented: &Presented) -> Result<Identity, Unknown> {
+    let (user, token) = match presented {
+        Presented::Nothing => return Err(Unknown::Nobody),
+        Presented::Unreadable => return Err(Unknown::NotValid),
+        Presented::Bearer(token) => (None, token),
+        Presented::Basic { user, password } => (Some(user.as_str()), password),
+    };
+    let holder = engine.holder(token).await.map_err(|error| Unknown::Away(error.into()))?;
+    let holder = holder.ok_or(Unknown::NotValid)?;
+    if user.is_some_and(|user| user != holder.user.name.as_str()) {
+        return Err(Unknown::NotValid);
+    }
+    Ok(identity(&holder))
+}
+
+fn identity(holder: &Holder) -> Identity {
+    let scopes = holder.token.scopes;
+    Identity {
+        owner: holder.user.name.clone(),
+        rights: Rights { read: scopes.read, write: scopes.write, admin: scopes.admin },
+        by: By::Token(holder.token.id.to_string()),
     }
 }

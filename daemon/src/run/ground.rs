@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cairn_engine::contracts::{Catalog, Placement, SessionStore};
+use cairn_engine::contracts::{Accounts, Placement, SessionStore};
 use cairn_engine::engine::Ground;
 use cairn_engine::{Chance, Clock, StorageName, Storages};
 use cairn_stores::SqliteCatalog;
@@ -35,13 +35,15 @@ pub(super) fn open(
     let now = SystemClock.now();
     let catalog = SqliteCatalog::open(&config.catalog_path(), now, chance.bits())
         .map_err(|source| StartError::Database { store: "catalog", source: Box::new(source) })?;
-    let catalog: Arc<dyn Catalog> = Arc::new(catalog);
+    let catalog = Arc::new(catalog);
+    let accounts: Arc<dyn Accounts> = catalog.clone();
     let sessions = sessions::open(config)?;
     let gate = Gate::default();
     let objects = storages(config, metrics)?;
     let ground = Ground {
         sessions: metered::sessions(metrics, Arc::clone(&sessions), gate.clone()),
         catalog: metered::catalog(metrics, catalog),
+        accounts,
         objects,
         clock: Arc::new(SystemClock),
         chance: Arc::new(chance),

@@ -204,7 +204,7 @@ async fn a_change_waits_for_another_process_that_holds_the_database() {
 fn a_database_of_a_newer_schema_is_refused_and_left_alone() {
     let bench = Bench::new();
     drop((bench.sessions(), bench.catalog()));
-    for (name, newest) in [("sessions.sqlite", 2), ("catalog.sqlite", 1)] {
+    for (name, newest) in [("sessions.sqlite", 2), ("catalog.sqlite", 2)] {
         let path = bench.path(name);
         let connection = Connection::open(&path).unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();

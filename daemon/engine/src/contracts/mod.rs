@@ -1,13 +1,16 @@
 //! The three contracts between the rules and the stores.
 //!
 //! [`SessionStore`] keeps uploads in progress, [`Catalog`] the truth about finished content, [`ObjectStore`] the
-//! bytes. "Not found" is `None`, a conflict is an answer with a type of its own, and every remove is idempotent.
+//! bytes; [`Accounts`], beside the catalog and in the same store, who may ask. "Not found" is `None`, a conflict is an
+//! answer with a type of its own, and every remove is idempotent.
 //! Each rule written at a method is a test of the suites in `testing`, run against every adapter.
 
+mod accounts;
 mod catalog;
 mod objects;
 mod sessions;
 
+pub use accounts::*;
 pub use catalog::*;
 pub use objects::*;
 pub use sessions::*;

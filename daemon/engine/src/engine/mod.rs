@@ -5,6 +5,7 @@
 //!
 //! | file | operations |
 //! |---|---|
+//! | `accounts` | users and tokens |
 //! | `allowance` | what an owner may still keep and stage |
 //! | `create` | begin an upload; instant upload |
 //! | `receive`, `append`, `flow` | chunks, appends and whole files on their way to storage |
@@ -21,6 +22,7 @@
 //! | `moving` | blobs from one storage to another |
 //! | `sweep` | removing what nothing needs any more |
 
+mod accounts;
 mod allowance;
 mod append;
 mod blobs;
@@ -46,7 +48,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::contracts::{Catalog, SessionStore, Standing, Store, StoreError};
+use crate::contracts::{Accounts, Catalog, SessionStore, Standing, Store, StoreError};
 use crate::id::{Chance, StorageName};
 use crate::owner::Owner;
 use crate::policy::Policy;
@@ -55,6 +57,7 @@ use crate::refusal::Refusal;
 use crate::storages::Storages;
 use crate::time::{Clock, Timestamp};
 
+pub use accounts::{AccountError, Holder};
 pub use words::*;
 
 /// Work that an operation leaves to be done after its answer. Losing it loses nothing that the sweeper does not find.
@@ -73,6 +76,8 @@ pub struct Ground {
     pub sessions: Arc<dyn SessionStore>,
     /// Finished content.
     pub catalog: Arc<dyn Catalog>,
+    /// Users and tokens.
+    pub accounts: Arc<dyn Accounts>,
     /// Bytes.
     pub objects: Storages,
     /// Time.
@@ -97,6 +102,7 @@ pub struct Engine {
     in_hand: Arc<moving::InHand>,
     /// Whoever has both turns takes that of completing first.
     mending: Arc<running::OneAtATime>,
+    known: Arc<accounts::Known>,
     started_at: Timestamp,
 }
 
@@ -115,6 +121,7 @@ impl Engine {
             joins: Arc::default(),
             in_hand: Arc::default(),
             mending: Arc::default(),
+            known: Arc::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::memory_accounts::MemoryAccounts;
 use super::memory_catalog::MemoryCatalog;
 use super::memory_objects::MemoryObjects;
 use super::memory_sessions::MemorySessions;
@@ -49,12 +50,14 @@ impl QueuedErrands {
     }
 }
 
-/// The three stores in memory, and what else an engine stands on.
+/// The stores in memory, and what else an engine stands on.
 pub struct Bench {
     /// Uploads in progress.
     pub sessions: Arc<MemorySessions>,
     /// Finished content.
     pub catalog: Arc<MemoryCatalog>,
+    /// Users and tokens.
+    pub accounts: Arc<MemoryAccounts>,
     /// Bytes.
     pub objects: Arc<MemoryObjects>,
     /// Time.
@@ -72,6 +75,7 @@ impl Bench {
         Self {
             sessions: Arc::default(),
             catalog: Arc::new(MemoryCatalog::new(1)),
+            accounts: Arc::default(),
             objects: Arc::new(MemoryObjects::new(placement).timed_by(clock.clone())),
             clock,
             chance: Arc::default(),
@@ -106,6 +110,7 @@ impl Bench {
         let ground = Ground {
             sessions,
             catalog,
+            accounts: self.accounts.clone(),
             objects,
             clock: self.clock.clone(),
             chance: self.chance.clone(),

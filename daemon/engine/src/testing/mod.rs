@@ -1,11 +1,13 @@
 //! The engine's own bench: memory adapters, a fault adapter, and the contract suites.
 
+pub mod account_suite;
 pub mod bench;
 mod catalog_blob_rules;
 mod catalog_file_rules;
 pub mod catalog_suite;
 mod catalog_words;
 pub mod faults;
+pub mod memory_accounts;
 pub mod memory_catalog;
 pub mod memory_objects;
 pub mod memory_sessions;

@@ -1,10 +1,11 @@
-//! Finished content, in SQLite.
+//! Finished content, and beside it users and tokens, in SQLite.
 //!
 //! `publish` is one transaction: blob, extents, file, usage and origin are there together or not at all. The sums
 //! that are asked for all the time (what an owner keeps, how many files name a blob) are kept in the transaction
 //! that changes them. What lies long (inline contents, extents) has tables of its own, so that the rows that change
 //! are short.
 
+mod accounts;
 mod blobs;
 mod files;
 mod list;
@@ -25,8 +26,11 @@ use super::columns::{Moment, Number};
 use super::database::Database;
 use super::open::{OpenError, Schema};
 
-const SCHEMA: Schema =
-    Schema { store: "catalog", application_id: 0x6361_7263, steps: &[M::up(include_str!("1.sql"))] };
+const SCHEMA: Schema = Schema {
+    store: "catalog",
+    application_id: 0x6361_7263,
+    steps: &[M::up(include_str!("1.sql")), M::up(include_str!("2.sql"))],
+};
 
 /// The most objects that are looked at in one change, so that other changes come between.
 const OBJECTS_AT_ONCE: usize = 1_000;
