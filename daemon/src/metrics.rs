@@ -6,6 +6,7 @@
 
 mod labels;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use labels::{Call, CallFailure, Outcome, Reason, Request, Route, StateLabel};
+use labels::{AtStorage, Call, CallFailure, Outcome, Reason, Request, Route, StateLabel};
 pub use labels::{class_word, method_word};
 
 type Durations<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -38,8 +39,8 @@ pub struct Metrics {
     merge_duration: Histogram,
     merges: Family<Outcome, Counter>,
     merged_bytes: Counter,
-    store_duration: Durations<Call>,
-    store_errors: Family<CallFailure, Counter>,
+    store_duration: Durations<(Call, AtStorage)>,
+    store_errors: Family<(CallFailure, AtStorage), Counter>,
     swept: Family<Reason, Counter>,
     swept_bytes: Counter,
     orphans_waiting: Whole,
@@ -208,15 +209,18 @@ impl Metrics {
     pub fn store_call(
         &self,
         store: Store,
+        storage: Option<&Arc<String>>,
         operation: &'static str,
         duration: Duration,
         failure: Option<Failure>,
     ) {
         let store = labels::store_word(store);
-        self.store_duration.get_or_create(&Call { store, operation }).observe(duration.as_secs_f64());
+        let at: AtStorage = storage.map(|name| ("storage", Arc::clone(name))).into_iter().collect();
+        let call = (Call { store, operation }, at.clone());
+        self.store_duration.get_or_create(&call).observe(duration.as_secs_f64());
         if let Some(failure) = failure {
             let failure = labels::failure_word(failure);
-            self.store_errors.get_or_create(&CallFailure { store, operation, failure }).inc();
+            self.store_errors.get_or_create(&(CallFailure { store, operation, failure }, at)).inc();
         }
     }
 
@@ -277,7 +281,7 @@ mod tests {
         metrics.chunk();
         let orphan = Swept { reason: SweepReason::OrphanObject, what: "x".to_owned(), length: 7 };
         metrics.sweep(&SweepReport { swept: vec![orphan], waiting: 3, held: None, away: vec![] });
-        metrics.store_call(Store::Catalog, "publish", Duration::from_millis(1), Some(Failure::Full));
+        metrics.store_call(Store::Catalog, None, "publish", Duration::from_millis(1), Some(Failure::Full));
         metrics.merged(Some(&MergeOutcome::Merged { extents: 2, moved_bytes: 9 }), Duration::from_millis(1));
         let text = metrics.render();
         has(

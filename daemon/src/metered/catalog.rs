@@ -21,7 +21,7 @@ impl MeteredCatalog {
         operation: &'static str,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        timed(&self.metrics, Store::Catalog, operation, call).await
+        timed(&self.metrics, Store::Catalog, None, operation, call).await
     }
 }
 

@@ -24,22 +24,24 @@ pub fn catalog(metrics: &Arc<Metrics>, inner: Arc<dyn Catalog>) -> Arc<dyn Catal
     Arc::new(catalog::MeteredCatalog { metrics: Arc::clone(metrics), inner })
 }
 
-/// The object store, timed.
-pub fn objects(metrics: &Arc<Metrics>, inner: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
-    Arc::new(objects::MeteredObjects { metrics: Arc::clone(metrics), inner })
+/// The object store, timed under the name of its storage.
+pub fn objects(metrics: &Arc<Metrics>, storage: &str, inner: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
+    let storage = Arc::new(storage.to_owned());
+    Arc::new(objects::MeteredObjects { metrics: Arc::clone(metrics), storage, inner })
 }
 
 /// Waits for a call of a store and counts it.
 async fn timed<T>(
     metrics: &Metrics,
     store: Store,
+    storage: Option<&Arc<String>>,
     operation: &'static str,
     call: impl Future<Output = Result<T, StoreError>> + Send,
 ) -> Result<T, StoreError> {
     let begun = Instant::now();
     let answer = call.await;
     let failure = answer.as_ref().err().map(|error| error.failure);
-    metrics.store_call(store, operation, begun.elapsed(), failure);
+    metrics.store_call(store, storage, operation, begun.elapsed(), failure);
     answer
 }
 

@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 
 pub(super) struct MeteredObjects {
     pub(super) metrics: Arc<Metrics>,
+    pub(super) storage: Arc<String>,
     pub(super) inner: Arc<dyn ObjectStore>,
 }
 
@@ -27,7 +28,7 @@ impl MeteredObjects {
         operation: &'static str,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        timed(&self.metrics, Store::Objects, operation, call).await
+        timed(&self.metrics, Store::Objects, Some(&self.storage), operation, call).await
     }
 
     /// The stream with the failures of its items counted.
@@ -36,10 +37,11 @@ impl MeteredObjects {
         operation: &'static str,
         inner: BoxStream<'static, Result<T, StoreError>>,
     ) -> BoxStream<'static, Result<T, StoreError>> {
-        let metrics = Arc::clone(&self.metrics);
+        let (metrics, storage) = (Arc::clone(&self.metrics), Arc::clone(&self.storage));
         let counted = inner.inspect(move |item| {
             if let Err(error) = item {
-                metrics.store_call(Store::Objects, operation, Duration::ZERO, Some(error.failure));
+                let failure = Some(error.failure);
+                metrics.store_call(Store::Objects, Some(&storage), operation, Duration::ZERO, failure);
             }
         });
         counted.boxed()
@@ -66,7 +68,8 @@ impl ObjectStore for MeteredObjects {
 
     async fn begin(&self, place: &Place) -> Result<Box<dyn Attempt>, StoreError> {
         let inner = self.call("begin", self.inner.begin(place)).await?;
-        Ok(Box::new(MeteredAttempt { metrics: Arc::clone(&self.metrics), inner }))
+        let (metrics, storage) = (Arc::clone(&self.metrics), Arc::clone(&self.storage));
+        Ok(Box::new(MeteredAttempt { metrics, storage, inner }))
     }
 
     async fn survey(&self, upload: UploadId) -> Result<Vec<Surveyed>, StoreError> {
@@ -151,6 +154,7 @@ impl ObjectStore for MeteredObjects {
 
 struct MeteredAttempt {
     metrics: Arc<Metrics>,
+    storage: Arc<String>,
     inner: Box<dyn Attempt>,
 }
 
@@ -165,11 +169,11 @@ impl Attempt for MeteredAttempt {
     }
 
     async fn write(&mut self, batch: &mut Vec<Bytes>) -> Result<(), StoreError> {
-        timed(&self.metrics, Store::Objects, "write", self.inner.write(batch)).await
+        timed(&self.metrics, Store::Objects, Some(&self.storage), "write", self.inner.write(batch)).await
     }
 
     async fn commit(self: Box<Self>, receipt: &Receipt) -> Result<(), StoreError> {
-        timed(&self.metrics, Store::Objects, "commit", self.inner.commit(receipt)).await
+        timed(&self.metrics, Store::Objects, Some(&self.storage), "commit", self.inner.commit(receipt)).await
     }
 
     async fn discard(self: Box<Self>) {

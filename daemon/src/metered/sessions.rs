@@ -48,7 +48,7 @@ impl MeteredSessions {
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         self.gate.pass(operation)?;
-        timed(&self.metrics, Store::Sessions, operation, call).await
+        timed(&self.metrics, Store::Sessions, None, operation, call).await
     }
 }
 

@@ -48,8 +48,8 @@ mod timed_objects {
         let store = MemoryObjects::new(Placement::InPlace);
         let metrics = Arc::default();
         let same = store.clone();
-        let store = metered::objects(&metrics, Arc::new(store));
-        let reopen = Box::new(move || metered::objects(&metrics, Arc::new(same.clone())));
+        let store = metered::objects(&metrics, "default", Arc::new(store));
+        let reopen = Box::new(move || metered::objects(&metrics, "default", Arc::new(same.clone())));
         Subject { store, reopen, keep: Box::new(()) }
     }
 
@@ -81,7 +81,7 @@ mod counting {
         let engine = bench.engine_over(
             metered::sessions(&metrics, faults.sessions(bench.sessions.clone()), metered::Gate::default()),
             metered::catalog(&metrics, bench.catalog.clone()),
-            metered::objects(&metrics, bench.objects.clone()),
+            metered::objects(&metrics, "cold", bench.objects.clone()),
             Policy::default(),
         );
         let created = engine.create(&owner("ada"), wish("a", Some(20), Some(10))).await.unwrap();
@@ -90,7 +90,9 @@ mod counting {
         engine.put_chunk(&owner("ada"), id, 1, body(vec![1; 10], 4)).await.unwrap();
         has(&metrics, "cairn_chunks_total 1");
         has(&metrics, r#"cairn_store_call_duration_seconds_count{store="sessions",operation="record"} 1"#);
-        has(&metrics, r#"cairn_store_call_duration_seconds_count{store="objects",operation="commit"} 1"#);
+        let line =
+            r#"cairn_store_call_duration_seconds_count{store="objects",operation="commit",storage="cold"} 1"#;
+        has(&metrics, line);
         faults.restart(FaultPlan::stop_at(1));
         engine.put_chunk(&owner("ada"), id, 2, body(vec![1; 10], 4)).await.unwrap_err();
         let line = r#"cairn_store_errors_total{store="sessions",operation="load",failure="unavailable"} 1"#;

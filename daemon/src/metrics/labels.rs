@@ -1,5 +1,7 @@
 //! The labels: words of ours, few of each.
 
+use std::sync::Arc;
+
 use cairn_engine::contracts::{Failure, Store};
 use cairn_engine::engine::SweepReason;
 use http::{Method, StatusCode};
@@ -34,6 +36,9 @@ pub(super) struct CallFailure {
     pub(super) operation: &'static str,
     pub(super) failure: &'static str,
 }
+
+/// The storage that a call went to, of several; none of the other stores.
+pub(super) type AtStorage = Vec<(&'static str, Arc<String>)>;
 
 /// What became of a merge.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -58,7 +58,8 @@ fn storages(config: &Config, metrics: &Arc<Metrics>) -> Result<Storages, StartEr
     for (name, storage) in config.all_storages() {
         let store = objects::open(&objects_config(config, &name, storage))
             .map_err(|source| StartError::Objects { storage: name.clone(), source: Box::new(source) })?;
-        opened.push((name, metered::objects(metrics, store)));
+        let store = metered::objects(metrics, name.as_str(), store);
+        opened.push((name, store));
     }
     let (_, default) = opened.remove(0);
     Ok(Storages::new(default, opened))
