@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use crate::account_arguments::{TokenVerb, UserVerb};
+
 /// Where the daemon listens if it was started by hand, in the directory where it was started.
 const SOCKET_HERE: &str = "cairn-data/admin.sock";
 
@@ -69,6 +71,12 @@ pub(crate) enum Verb {
     /// Blobs: finished content, each kept once
     #[command(subcommand)]
     Blobs(BlobVerb),
+    /// Users: who may ask, where the daemon asks who it is
+    #[command(subcommand)]
+    Users(UserVerb),
+    /// Tokens: what users say who they are with
+    #[command(subcommand)]
+    Tokens(TokenVerb),
     /// Remove what nobody needs any more: ended uploads, blobs without a file, objects that nothing names
     Sweep {
         /// Tell what would go and remove nothing

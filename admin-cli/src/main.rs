@@ -4,6 +4,7 @@
 //! JSON document. The exit code says how it went: 0 done, 1 the daemon said no or found something broken, 2 usage,
 //! 3 the daemon is not reachable, 130 interrupted.
 
+mod account_arguments;
 mod address;
 mod arguments;
 mod ask;
@@ -48,6 +49,8 @@ async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Uploads(verb) => verbs::uploads::run(context, verb).await,
         Verb::Files(verb) => verbs::files::run(context, verb).await,
         Verb::Blobs(verb) => verbs::blobs::run(context, verb).await,
+        Verb::Users(verb) => verbs::users::run(context, verb).await,
+        Verb::Tokens(verb) => verbs::tokens::run(context, verb).await,
         Verb::Sweep { dry_run, force } => verbs::sweep::run(context, dry_run, force).await,
         Verb::Config(verb) => verbs::config::run(context, verb).await,
         Verb::Completions { shell } => verbs::completions::print(context, shell),

@@ -25,6 +25,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 pub struct Client {
     address: SocketAddr,
     user: Option<String>,
+    authorization: Option<String>,
     pool: Pool<HttpConnector, Body>,
 }
 
@@ -41,18 +42,28 @@ impl Client {
     /// A client that speaks HTTP/1.1.
     pub fn http1(address: SocketAddr) -> Self {
         let pool = Pool::builder(TokioExecutor::new()).build_http();
-        Self { address, user: None, pool }
+        Self { address, user: None, authorization: None, pool }
     }
 
     /// A client that speaks HTTP/2 from the first byte.
     pub fn http2(address: SocketAddr) -> Self {
         let pool = Pool::builder(TokioExecutor::new()).http2_only(true).build_http();
-        Self { address, user: None, pool }
+        Self { address, user: None, authorization: None, pool }
     }
 
     /// The same client for another user, named by `X-Cairn-User`.
     pub fn user(&self, name: &str) -> Self {
         Self { user: Some(name.to_owned()), ..self.clone() }
+    }
+
+    /// The same client with this token as `Bearer`.
+    pub fn bearer(&self, token: &str) -> Self {
+        Self { authorization: Some(format!("Bearer {token}")), ..self.clone() }
+    }
+
+    /// The same client with this field `Authorization`, whatever it says.
+    pub fn authorization(&self, field: &str) -> Self {
+        Self { authorization: Some(field.to_owned()), ..self.clone() }
     }
 
     /// Where the daemon listens.
@@ -66,6 +77,9 @@ impl Client {
         let mut builder = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         if let Some(user) = &self.user {
             builder = builder.header("x-cairn-user", user);
+        }
+        if let Some(field) = &self.authorization {
+            builder = builder.header("authorization", field);
         }
         Call { pool: self.pool.clone(), builder, body: Body::from(""), limit: LIMIT }
     }

@@ -183,6 +183,29 @@ impl Daemon {
         }
     }
 
+    /// Runs `cairnctl`, which must succeed, and gives back what it printed on standard output.
+    pub async fn operator(&self, arguments: &[&str]) -> String {
+        let printed = self.cairnctl(arguments).await;
+        assert_eq!(printed.code, 0, "{arguments:?}: {}", printed.stderr);
+        printed.stdout
+    }
+
+    /// Adds a user.
+    pub async fn add_user(&self, name: &str) {
+        self.operator(&["users", "add", name]).await;
+    }
+
+    /// Makes a token of a user with these scopes (`"read,write"`), and gives its text back.
+    pub async fn add_token(&self, user: &str, scopes: &str) -> String {
+        self.operator(&["tokens", "add", "--user", user, "--scope", scopes]).await.trim().to_owned()
+    }
+
+    /// Adds a user with a token to read and to write, and gives a client back that shows it.
+    pub async fn client_of(&self, name: &str) -> Client {
+        self.add_user(name).await;
+        self.client().bearer(&self.add_token(name, "read,write").await)
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.process_id()).ok().and_then(Pid::from_raw).expect("the daemon runs");

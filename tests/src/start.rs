@@ -58,6 +58,12 @@ impl Builder {
         self
     }
 
+    /// Lets it ask who asks: users and their tokens are made with [`Daemon::add_user`] and [`Daemon::add_token`].
+    #[must_use]
+    pub fn with_tokens(self) -> Self {
+        self.env("CAIRN__AUTH__MODE", "tokens")
+    }
+
     /// Gives it a configuration file with this TOML.
     #[must_use]
     pub fn config(mut self, toml: &str) -> Self {

@@ -84,6 +84,11 @@ impl<'a> Transcript<'a> {
         let seen_data_dir = self.daemon.seen_data_dir().display().to_string();
         let text = self.text.replace(&seen_data_dir, "DATA_DIR").replace(&data_dir, "DATA_DIR");
         let text = numbered(&text, r"\b[0-9a-f]{32}\b");
+        // Tokens: their secrets, then their ids, which are 20 digits long and stand inside of them.
+        let text = expression(r"cairn_([0-9a-f]{20})_[0-9a-f]{64}").replace_all(&text, "cairn_<$1>_SECRET");
+        let text = numbered(&text, r"\b[0-9a-f]{20}\b");
+        let text =
+            expression(r"cairn_<(\d{20})>_SECRET").replace_all(&text, "cairn_${1}_SECRET").into_owned();
         let replacements = [
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "0000-00-00T00:00:00Z"),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "0000-00-00T00:00:00.000Z"),

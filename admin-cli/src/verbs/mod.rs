@@ -8,7 +8,9 @@ mod lists;
 mod moves;
 pub(crate) mod status;
 pub(crate) mod sweep;
+pub(crate) mod tokens;
 pub(crate) mod uploads;
+pub(crate) mod users;
 
 use cairn_admin_api::Extent;
 

@@ -20,10 +20,20 @@
 //! | `GET /admin/v1/blobs/{digest}` | [`BlobDetail`] |
 //! | `POST /admin/v1/blobs/merge` [`Which`] | lines of [`Event`] of [`Merged`] |
 //! | `POST /admin/v1/blobs/verify` [`Which`] | lines of [`Event`] of [`Verified`] |
+//! | `GET /admin/v1/users?cursor=&limit=` | [`List`] of [`User`] |
+//! | `POST /admin/v1/users` [`NewUser`] | [`User`] |
+//! | `GET /admin/v1/users/{name}` | [`UserDetail`] |
+//! | `POST /admin/v1/users/{name}` [`UserChange`] | [`User`] |
+//! | `POST /admin/v1/users/{name}/remove` [`RemoveUser`] | [`RemovedUser`] |
+//! | `GET /admin/v1/tokens?user=&cursor=&limit=` | [`List`] of [`Token`] |
+//! | `POST /admin/v1/tokens` [`NewToken`] | [`MadeToken`] |
+//! | `POST /admin/v1/tokens/{id}/revoke` | [`Token`] |
 //! | `POST /admin/v1/sweep` [`Sweep`] | [`SweepReport`] |
 
+mod accounts;
 mod client;
 mod words;
 
+pub use accounts::*;
 pub use client::{Client, ClientError, Problem};
 pub use words::*;

@@ -7,7 +7,10 @@ use axum::Json;
 use axum::extract::Query;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use cairn_engine::contracts::{PageRequest, UploadFilter};
+use cairn_engine::engine::AccountError;
 use cairn_engine::{Digest, Owner, Refusal, State, UploadId};
+
+use http::StatusCode;
 
 use crate::house::House;
 use crate::http::problem::Problem;
@@ -24,6 +27,36 @@ pub(super) async fn run<T: Send + 'static>(
     work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
 ) -> Result<T, Problem> {
     house.supervisor.run(name, work).await.unwrap_or(Err(Refusal::Interrupted)).map_err(Problem::from)
+}
+
+/// The same for one that is about users or tokens.
+pub(super) async fn run_accounts<T: Send + 'static>(
+    house: &House,
+    name: &'static str,
+    work: impl Future<Output = Result<T, AccountError>> + Send + 'static,
+) -> Result<T, Problem> {
+    match house.supervisor.run(name, work).await {
+        Err(_) => Err(Refusal::Interrupted.into()),
+        Ok(answer) => answer.map_err(account_problem),
+    }
+}
+
+/// What is answered to each.
+fn account_problem(error: AccountError) -> Problem {
+    match error {
+        AccountError::NoUser => Problem::new(StatusCode::NOT_FOUND, "no_user", "No such user"),
+        AccountError::UserExists => {
+            Problem::new(StatusCode::CONFLICT, "user_exists", "There is such a user").detail(error)
+        }
+        AccountError::NoToken => no_token(),
+        AccountError::ExpiredFromTheStart => bad("bad_expiry", "Not a time for a token", error),
+        AccountError::Store(error) => Refusal::from(error).into(),
+    }
+}
+
+/// There is no such token.
+pub(super) fn no_token() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "no_token", "No such token")
 }
 
 /// The query, or what is wrong with it.

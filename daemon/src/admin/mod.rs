@@ -7,11 +7,14 @@ mod asking;
 mod blobs;
 mod files;
 mod keeping;
+mod leaving;
 mod lines;
 mod rebuilding;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod uploads;
+mod users;
 mod walk;
 mod words;
 
@@ -50,6 +53,11 @@ fn routes(house: Arc<House>) -> Router {
         .route("/admin/v1/blobs/move", post(blobs::relocate))
         .route("/admin/v1/blobs/verify", post(blobs::verify))
         .route("/admin/v1/blobs/{digest}", get(blobs::show))
+        .route("/admin/v1/users", get(users::list).post(users::add))
+        .route("/admin/v1/users/{name}", get(users::show).post(users::change))
+        .route("/admin/v1/users/{name}/remove", post(users::remove))
+        .route("/admin/v1/tokens", get(tokens::list).post(tokens::add))
+        .route("/admin/v1/tokens/{id}/revoke", post(tokens::revoke))
         .fallback(no_route)
         .layer(from_fn(last_door))
         .with_state(house)

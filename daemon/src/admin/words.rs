@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use cairn_admin_api as api;
+use cairn_engine::account::{Quota, Token, TokenState, User};
 use cairn_engine::contracts::{Session, StateCount, StorageTotals, Totals};
 use cairn_engine::engine::{MergeOutcome, MoveOutcome, SweepReason, UploadStatus, Verified};
 use cairn_engine::file::Content;
-use cairn_engine::{Blob, Extent, File, Upload};
+use cairn_engine::{Blob, Extent, File, Timestamp, Upload};
 
 use crate::http::rfc3339;
 
@@ -166,5 +167,44 @@ pub(super) fn totals(totals: Totals) -> api::CatalogTotals {
         blobs: totals.blobs,
         blob_bytes: totals.blob_bytes,
         scattered_blobs: totals.scattered_blobs,
+    }
+}
+
+pub(super) fn user(user: User) -> api::User {
+    api::User {
+        name: user.name.to_string(),
+        disabled: user.disabled,
+        quota: quota(user.quota),
+        limits: user.limits,
+        created_at: rfc3339(user.created_at),
+    }
+}
+
+fn quota(quota: Quota) -> api::Quota {
+    match quota {
+        Quota::AsConfigured => api::Quota::Named(api::NamedQuota::Configured),
+        Quota::Unbounded => api::Quota::Named(api::NamedQuota::Unbounded),
+        Quota::Bytes(bytes) => api::Quota::Bytes(bytes),
+    }
+}
+
+pub(super) fn quota_of(quota: api::Quota) -> Quota {
+    match quota {
+        api::Quota::Named(api::NamedQuota::Configured) => Quota::AsConfigured,
+        api::Quota::Named(api::NamedQuota::Unbounded) => Quota::Unbounded,
+        api::Quota::Bytes(bytes) => Quota::Bytes(bytes),
+    }
+}
+
+pub(super) fn token(token: &Token, now: Timestamp) -> api::Token {
+    api::Token {
+        id: token.id.to_string(),
+        user: token.user.to_string(),
+        scopes: token.scopes.to_string().split(',').map(str::to_owned).collect(),
+        state: TokenState::of(token, now).name().to_owned(),
+        created_at: rfc3339(token.created_at),
+        expires_at: token.expires_at.map(rfc3339),
+        used_at: token.used_at.map(rfc3339),
+        revoked_at: token.revoked_at.map(rfc3339),
     }
 }
