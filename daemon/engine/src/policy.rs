@@ -14,8 +14,30 @@ pub enum Instant {
     Off,
     /// If the caller already has a file with that content.
     Own,
+    /// If the caller already has a file with that content, or proves to have the bytes of somebody else's.
+    Proof,
     /// If anybody has: the tutorial's way. Whoever knows a digest gets the file.
     Trusting,
+}
+
+/// How a proof of possession is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Random ranges of 4 KiB that are asked for; `None` asks for the whole content. A content that was named by its
+    /// SHA-1 is always asked for whole, because another may have the same.
+    pub ranges: Option<u32>,
+    /// How long an answer is waited for.
+    pub ttl: Duration,
+    /// Shorter contents, in bytes, are always uploaded.
+    pub min_length: u64,
+    /// Challenges that one owner is given in an hour; beyond them everything is uploaded.
+    pub rate: u64,
+}
+
+impl Default for Proof {
+    fn default() -> Self {
+        Self { ranges: None, ttl: Duration::from_secs(600), min_length: 1 << 20, rate: 60 }
+    }
 }
 
 /// Where new content goes, if everything that the rule says of it holds.
@@ -73,6 +95,8 @@ pub struct Policy {
     pub digests: Vec<Algorithm>,
     /// The rule of instant uploads.
     pub instant: Instant,
+    /// How a proof of possession is asked for.
+    pub proof: Proof,
     /// A blob of at least this many extents is worth a merge.
     pub merge_min_extents: usize,
     /// How old and how long seen an orphan is before it is removed.
@@ -111,6 +135,7 @@ impl Default for Policy {
             inline_bytes: 32 << 10,
             digests: Vec::new(),
             instant: Instant::Own,
+            proof: Proof::default(),
             merge_min_extents: 2,
             grace: HOUR,
             remember: HOUR * 24 * 7,

@@ -175,6 +175,15 @@ pub enum Refusal {
     /// A condition of the request does not hold.
     #[error("the precondition does not hold")]
     Precondition,
+    /// No challenge stands: none was given, or it was answered already.
+    #[error("no challenge stands")]
+    NoChallenge,
+    /// The answer came too late, or the content that the challenge is about is gone.
+    #[error("the challenge is over")]
+    ChallengeExpired,
+    /// The answer is wrong.
+    #[error("the answer to the challenge is wrong")]
+    ProofFailed,
     /// A range of a file that has no such bytes.
     #[error("the file has {length} bytes")]
     Range {

@@ -168,6 +168,10 @@ impl Bounds<'_> {
         self.bytes("uploads.quota", uploads.quota.unwrap_or_default(), 0..=LONGEST)?;
         self.bytes("uploads.roll_bytes", uploads.roll_bytes, 64 * KIB..=5 * GIB)?;
         self.bytes("uploads.inline_bytes", uploads.inline_bytes, 0..=MIB)?;
+        self.number("uploads.proof_ranges", uploads.proof_ranges, 1..=10_000)?;
+        self.period("uploads.proof_ttl", uploads.proof_ttl, Duration::ZERO..=24 * HOUR)?;
+        self.bytes("uploads.proof_min_length", uploads.proof_min_length, MIB..=LONGEST)?;
+        self.number("uploads.proof_rate", uploads.proof_rate, 0..=1_000_000)?;
         self.period("uploads.ttl", uploads.ttl, MOMENT..=10 * YEAR)
     }
 

@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use cairn_engine::policy::Proof;
 use cairn_engine::{Policy, StorageName};
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +39,7 @@ pub use reload::Reloaded;
 pub use secret::{Address, Secret};
 pub use sections::{
     Auth, AuthMode, Catalog, Durability, InstantRule, Log, LogFormat, Merge, MergeMode, PlacementWish,
-    Protocols, Server, Sessions, SocketMode, Storage, Sweep, Uploads,
+    ProofRule, Protocols, Server, Sessions, SocketMode, Storage, Sweep, Uploads,
 };
 pub use storages::StorageRule;
 pub use tls::{ClientAuth, Tls, TlsVersion};
@@ -96,6 +97,12 @@ impl Config {
             inline_bytes: uploads.inline_bytes,
             digests: uploads.digests.clone(),
             instant: uploads.instant.into(),
+            proof: Proof {
+                ranges: (uploads.proof == ProofRule::Ranges).then_some(uploads.proof_ranges),
+                ttl: uploads.proof_ttl,
+                min_length: uploads.proof_min_length,
+                rate: uploads.proof_rate,
+            },
             merge_min_extents: self.merge.min_extents,
             grace: self.sweep.grace,
             remember: self.sweep.remember,

@@ -258,6 +258,18 @@ pub struct Uploads {
     pub durability: Durability,
     /// When a client that names a digest may have the content without sending it.
     pub instant: InstantRule,
+    /// How much of a content is asked for as a proof.
+    pub proof: ProofRule,
+    /// How many random ranges of 4 KiB are asked for.
+    pub proof_ranges: u32,
+    /// How long an answer is waited for.
+    #[serde(with = "period")]
+    pub proof_ttl: Duration,
+    /// Shorter contents are always uploaded.
+    #[serde(with = "byte_count")]
+    pub proof_min_length: u64,
+    /// Challenges that one owner is given in an hour.
+    pub proof_rate: u64,
     /// A longer body is recorded in stretches of this many bytes.
     #[serde(with = "byte_count")]
     pub roll_bytes: u64,
@@ -284,6 +296,11 @@ impl Default for Uploads {
             ttl: policy.ttl,
             durability: Durability::default(),
             instant: InstantRule::default(),
+            proof: ProofRule::default(),
+            proof_ranges: 1_000,
+            proof_ttl: policy.proof.ttl,
+            proof_min_length: policy.proof.min_length,
+            proof_rate: policy.proof.rate,
             roll_bytes: policy.roll_bytes,
             inline_bytes: policy.inline_bytes,
             digests: policy.digests,
@@ -302,6 +319,17 @@ pub enum Durability {
     Complete,
 }
 
+/// How much of a content is asked for as a proof that somebody has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProofRule {
+    /// All of it.
+    #[default]
+    Strict,
+    /// Random ranges: who has nearly all of it may pass.
+    Ranges,
+}
+
 /// When a client that names a digest may have the content without sending it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -311,6 +339,8 @@ pub enum InstantRule {
     /// If the caller already has a file of that content.
     #[default]
     Own,
+    /// If the caller already has a file of that content, or proves to have the bytes of somebody else's.
+    Proof,
     /// If anybody has.
     Trusting,
 }
@@ -320,6 +350,7 @@ impl From<InstantRule> for Instant {
         match rule {
             InstantRule::Off => Self::Off,
             InstantRule::Own => Self::Own,
+            InstantRule::Proof => Self::Proof,
             InstantRule::Trusting => Self::Trusting,
         }
     }

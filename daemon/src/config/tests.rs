@@ -156,8 +156,8 @@ fn values_of_the_wrong_kind_are_refused_with_the_facts() {
             "cairn.toml:2:1: uploads.chunk_size: `-5MiB` is not a count of bytes such as \"5MiB\" or \"5242880\"",
         ),
         (
-            "[uploads]\ninstant = \"proof\"\n",
-            "cairn.toml:2:1: uploads.instant: unknown variant `proof`, expected one of `off`, `own`, `trusting`",
+            "[uploads]\ninstant = \"always\"\n",
+            "cairn.toml:2:1: uploads.instant: unknown variant `always`, expected one of `off`, `own`, `proof`, `trusting`",
         ),
         (
             "[server]\nadmin_socket_mode = \"rw\"\n",
@@ -181,6 +181,11 @@ fn values_out_of_bounds_are_refused_with_the_bounds() {
         ("[uploads]\nchunk_size = \"65MiB\"\n", "uploads.chunk_size: 65MiB is not within 1B to 64MiB"),
         ("[uploads]\nchunk_size = 0\n", "uploads.chunk_size: 0B is not within 1B to 64MiB"),
         ("[uploads]\nmax_chunks = 0\n", "uploads.max_chunks: 0 is not within 1 to 1000000"),
+        ("[uploads]\nproof_ranges = 10001\n", "uploads.proof_ranges: 10001 is not within 1 to 10000"),
+        (
+            "[uploads]\nproof_min_length = \"1023KiB\"\n",
+            "uploads.proof_min_length: 1023KiB is not within 1MiB to 4EiB",
+        ),
         (
             "[uploads]\nmax_length = \"99EiB\"\n",
             "uploads.max_length: 18446744073709551615B is not within 1B to 4EiB",

@@ -51,7 +51,7 @@ pub(crate) async fn bytes_of(incoming: &mut Incoming) -> Result<u64, Refusal> {
 pub(crate) fn status(refusal: &Refusal) -> StatusCode {
     use StatusCode as S;
     match refusal {
-        Refusal::NoUpload | Refusal::NoFile => S::NOT_FOUND,
+        Refusal::NoUpload | Refusal::NoFile | Refusal::NoChallenge => S::NOT_FOUND,
         Refusal::NotOpen { state } => match state {
             State::Aborted | State::Expired => S::NOT_FOUND,
             // Soon it is complete, or open again.
@@ -78,7 +78,8 @@ pub(crate) fn status(refusal: &Refusal) -> StatusCode {
         Refusal::TooManyUploads { .. } => S::TOO_MANY_REQUESTS,
         Refusal::Precondition => S::PRECONDITION_FAILED,
         Refusal::Range { .. } => S::RANGE_NOT_SATISFIABLE,
-        Refusal::Damaged => S::GONE,
+        Refusal::ProofFailed => S::FORBIDDEN,
+        Refusal::Damaged | Refusal::ChallengeExpired => S::GONE,
         Refusal::NoRoom(_) => S::INSUFFICIENT_STORAGE,
         Refusal::Unavailable { .. } | Refusal::Interrupted => S::SERVICE_UNAVAILABLE,
         Refusal::Failed(_) => S::INTERNAL_SERVER_ERROR,

@@ -29,7 +29,6 @@ mod request_id;
 mod resumable;
 mod routing;
 mod serve;
-mod standing;
 mod throng;
 mod tus;
 

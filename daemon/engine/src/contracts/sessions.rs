@@ -137,6 +137,22 @@ pub struct SavedPrefix {
     pub state: Vec<u8>,
 }
 
+/// What an uploader must show of a content that lies here already, to have it without sending it: HMAC-SHA-256, under
+/// the nonce as its key, over the bytes of the ranges in a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    /// The key: 32 bytes that were never used before.
+    pub nonce: [u8; 32],
+    /// The blob that it is about.
+    pub blob: Digest,
+    /// Bytes of that blob.
+    pub length: u64,
+    /// Offset and length of each stretch, in the order in which they are taken; chosen after the claim.
+    pub ranges: Vec<(u64, u64)>,
+    /// The moment from which on an answer comes too late.
+    pub expires_at: Timestamp,
+}
+
 /// Which uploads a listing is of. Every field that is set narrows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UploadFilter {
@@ -211,6 +227,14 @@ pub trait SessionStore: Send + Sync {
 
     /// The digest state kept last.
     async fn load_prefix(&self, id: UploadId) -> Result<Option<SavedPrefix>, StoreError>;
+
+    /// Keeps a challenge of an upload; the last one kept counts. Of an unknown upload: nothing happens. It outlives the
+    /// process, and may be lost with the power: the upload is then an ordinary one.
+    async fn save_challenge(&self, id: UploadId, challenge: &Challenge) -> Result<(), StoreError>;
+
+    /// Takes the challenge away. Of many that take it at once, one gets it; nobody gets it again, not even after a
+    /// power failure.
+    async fn take_challenge(&self, id: UploadId) -> Result<Option<Challenge>, StoreError>;
 
     /// Puts a rebuilt session back: the head and its receipts. If the upload is there, nothing happens: what is there
     /// counts.

@@ -194,7 +194,7 @@ impl Engine {
         Ok(suspects)
     }
 
-    async fn settle_complete(&self, id: UploadId) -> Result<(), Refusal> {
+    pub(super) async fn settle_complete(&self, id: UploadId) -> Result<(), Refusal> {
         let from = [State::Open, State::Completing];
         let change = Settlement {
             expires_at: Some(self.now().after(self.policy().ttl)),
@@ -204,7 +204,7 @@ impl Engine {
         Ok(())
     }
 
-    fn tidy_published(&self, id: UploadId, storage: StorageName) {
+    pub(super) fn tidy_published(&self, id: UploadId, storage: StorageName) {
         let engine = self.clone();
         self.prefixes.forget(id);
         self.errand("tidy up after a completed upload", async move {

@@ -1,6 +1,6 @@
 //! How an upload begins, and how it is not needed at all.
 
-use super::{Created, Engine, NewUpload};
+use super::{Created, Engine, NewUpload, UploadStatus};
 use crate::chunks;
 use crate::contracts::{Admission, Creation, Failure, IfExists, Publication, Published, StoreError};
 use crate::digest::Digest;
@@ -19,11 +19,15 @@ impl Engine {
     /// What the client asked for is outside a limit, or a store failed.
     pub async fn create(&self, owner: &Owner, new: NewUpload) -> Result<Created, Refusal> {
         let upload = self.planned(owner, new)?;
+        let mut others = None;
         if let Some(digest) = &upload.digest {
-            let found = self.instant_blob(owner, digest, upload.length).await?;
-            if let Some(blob) = found {
-                let file = self.name_blob(&upload, digest, blob).await?;
-                return Ok(Created::Instant(Box::new(file)));
+            match self.look_for(owner, digest, upload.length).await? {
+                Found::Allowed(blob) => {
+                    let file = self.name_blob(&upload, digest, blob).await?;
+                    return Ok(Created::Instant(Box::new(file)));
+                }
+                Found::IfProven(blob) => others = Some(blob),
+                Found::Nothing => {}
             }
         }
         match self.begin(&upload).await? {
@@ -32,8 +36,13 @@ impl Engine {
                 Ok(Created::Known(Box::new(status)))
             }
             None => {
+                let challenge = match others {
+                    Some(blob) => self.challenge(&upload, &blob).await?,
+                    None => None,
+                };
                 let session = crate::contracts::Session::whole(upload, Vec::new());
-                Ok(Created::Upload(Box::new(self.status_of(session).await?)))
+                let status = self.status_of(session).await?;
+                Ok(Created::Upload(Box::new(UploadStatus { challenge, ..status })))
             }
         }
     }
@@ -139,26 +148,45 @@ impl Engine {
         self.name_blob(&upload, digest, blob).await.map(Some)
     }
 
-    /// The blob that the caller may have for naming its digest. Where several contents share the digest, none: which
-    /// one was meant cannot be told.
+    /// The blob that the caller may have for naming its digest.
     async fn instant_blob(
         &self,
         owner: &Owner,
         digest: &Digest,
         length: Option<u64>,
     ) -> Result<Option<Blob>, Refusal> {
-        let rule = self.policy().instant;
-        if rule == Instant::Off {
-            return Ok(None);
+        match self.look_for(owner, digest, length).await? {
+            Found::Allowed(blob) => Ok(Some(blob)),
+            Found::IfProven(_) | Found::Nothing => Ok(None),
         }
-        let found = self.ground.catalog.find_blobs(digest, length).await?;
-        let [blob] = found.as_slice() else { return Ok(None) };
-        let allowed = match rule {
-            Instant::Off => false,
-            Instant::Own => self.ground.catalog.file_of_blob(owner, &blob.id).await?.is_some(),
-            Instant::Trusting => true,
-        };
-        Ok(allowed.then(|| blob.clone()))
+    }
+
+    /// What the rule says of a digest. Where several contents share it, nothing: which one was meant cannot be told.
+    ///
+    /// A stranger's content costs the same calls as one that nobody has, and none of its bytes is read.
+    async fn look_for(&self, owner: &Owner, digest: &Digest, length: Option<u64>) -> Result<Found, Refusal> {
+        let policy = self.policy();
+        if policy.instant == Instant::Off {
+            return Ok(Found::Nothing);
+        }
+        let mut found = self.ground.catalog.find_blobs(digest, length).await?;
+        let blob = if found.len() == 1 { found.pop() } else { None };
+        if policy.instant == Instant::Trusting {
+            return Ok(blob.map_or(Found::Nothing, Found::Allowed));
+        }
+        let asked = blob.as_ref().map_or_else(|| Digest::blake3([0; 32]), |blob| blob.id.clone());
+        let own = self.ground.catalog.file_of_blob(owner, &asked).await?.is_some();
+        Ok(match blob {
+            Some(blob) if own => Found::Allowed(blob),
+            Some(blob)
+                if policy.instant == Instant::Proof
+                    && length.is_some()
+                    && blob.length >= policy.proof.min_length =>
+            {
+                Found::IfProven(blob)
+            }
+            Some(_) | None => Found::Nothing,
+        })
     }
 
     async fn name_blob(&self, upload: &Upload, digest: &Digest, blob: Blob) -> Result<File, Refusal> {
@@ -205,6 +233,16 @@ impl Engine {
             }
         }
     }
+}
+
+/// What the `instant` rule says of a digest.
+enum Found {
+    /// The caller may have this blob.
+    Allowed(Blob),
+    /// The caller may have this blob of somebody else's, if they show that they have its bytes.
+    IfProven(Blob),
+    /// It must be uploaded.
+    Nothing,
 }
 
 fn check_metadata(metadata: &Metadata, limit: usize) -> Result<(), Refusal> {

@@ -8,6 +8,7 @@
 //! | `accounts` | users and tokens |
 //! | `allowance` | what an owner may still keep and stage |
 //! | `create` | begin an upload; instant upload |
+//! | `proof` | a content that is here already, for who shows to have it |
 //! | `receive`, `append`, `flow` | chunks, appends and whole files on their way to storage |
 //! | `running` | which bodies are running, so that they can be stopped and never write the same bytes |
 //! | `prefix` | SHA-1 and SHA-256 along the contiguous prefix |
@@ -33,6 +34,7 @@ mod flow;
 mod join;
 mod moving;
 mod prefix;
+mod proof;
 mod reading;
 mod rebuild;
 mod receive;
@@ -58,6 +60,7 @@ use crate::storages::Storages;
 use crate::time::{Clock, Timestamp};
 
 pub use accounts::{AccountError, Holder};
+pub use proof::Possession;
 pub use words::*;
 
 /// Work that an operation leaves to be done after its answer. Losing it loses nothing that the sweeper does not find.
@@ -98,6 +101,7 @@ pub struct Engine {
     completing: Arc<running::OneAtATime>,
     /// Whoever has an owner's turn may wait for that of mending, and for no other.
     owners: Arc<running::OneAtATime<Owner>>,
+    proofs: Arc<proof::Proofs>,
     joins: Arc<join::Joins>,
     in_hand: Arc<moving::InHand>,
     /// Whoever has both turns takes that of completing first.
@@ -118,6 +122,7 @@ impl Engine {
             prefixes: Arc::default(),
             completing: Arc::default(),
             owners: Arc::default(),
+            proofs: Arc::default(),
             joins: Arc::default(),
             in_hand: Arc::default(),
             mending: Arc::default(),

@@ -149,6 +149,7 @@ impl Engine {
                 missing: Vec::new(),
                 offset,
                 file,
+                challenge: None,
                 upload,
             });
         }
@@ -159,6 +160,7 @@ impl Engine {
             missing: chunks::ranges_missing(&coverage, upload.chunk_size, upload.length),
             offset: coverage.prefix(),
             file,
+            challenge: None,
             upload,
         })
     }

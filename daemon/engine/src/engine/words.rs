@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 
-use crate::contracts::{IfExists, Precondition, Standing, Store, StoreError};
+use crate::contracts::{Challenge, IfExists, Precondition, Standing, Store, StoreError};
 use crate::digest::body::BodyDigest;
 use crate::digest::{Checksum, Digest};
 use crate::extent::Extent;
@@ -126,6 +126,8 @@ pub struct UploadStatus {
     pub offset: u64,
     /// The file it became.
     pub file: Option<File>,
+    /// What may be shown instead of sending it: in the answer to its creation only.
+    pub challenge: Option<Challenge>,
 }
 
 /// A chunk that is stored and recorded.

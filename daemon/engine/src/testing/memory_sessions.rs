@@ -35,6 +35,7 @@ struct Kept {
     /// Length of the longest extent that was ever recorded: how far back one that overlaps can begin.
     longest: u64,
     prefix: Option<SavedPrefix>,
+    challenge: Option<Challenge>,
     doubted: bool,
 }
 
@@ -44,7 +45,15 @@ pub struct EarlierSessions(BTreeMap<UploadId, Kept>);
 
 impl Kept {
     fn new(upload: Upload) -> Self {
-        Self { upload, receipts: BTreeMap::new(), sequence: 0, longest: 0, prefix: None, doubted: false }
+        Self {
+            upload,
+            receipts: BTreeMap::new(),
+            sequence: 0,
+            longest: 0,
+            prefix: None,
+            challenge: None,
+            doubted: false,
+        }
     }
 
     fn insert(&mut self, receipt: Receipt) {
@@ -266,6 +275,17 @@ impl SessionStore for MemorySessions {
 
     async fn load_prefix(&self, id: UploadId) -> Result<Option<SavedPrefix>, StoreError> {
         Ok(self.lock().get(&id).and_then(|kept| kept.prefix.clone()))
+    }
+
+    async fn save_challenge(&self, id: UploadId, challenge: &Challenge) -> Result<(), StoreError> {
+        if let Some(kept) = self.lock().get_mut(&id) {
+            kept.challenge = Some(challenge.clone());
+        }
+        Ok(())
+    }
+
+    async fn take_challenge(&self, id: UploadId) -> Result<Option<Challenge>, StoreError> {
+        Ok(self.lock().get_mut(&id).and_then(|kept| kept.challenge.take()))
     }
 
     async fn restore(&self, session: &Session) -> Result<(), StoreError> {

@@ -40,6 +40,7 @@ macro_rules! session_suite {
             of_many_changes_at_once_one_is_made,
             many_records_at_once_all_count,
             the_last_prefix_counts,
+            a_challenge_is_taken_once,
             a_restored_session_is_the_one_given,
             a_restored_session_goes_on,
             what_is_there_is_not_restored_over,
@@ -62,6 +63,33 @@ macro_rules! session_suite {
             }
         )+
     };
+}
+
+/// The last challenge counts, goes with its upload, and of many that take it at once one gets it.
+pub async fn a_challenge_is_taken_once(store: &dyn SessionStore) {
+    let challenge = Challenge {
+        nonce: [255; 32],
+        blob: Digest::blake3([7; 32]),
+        length: u64::MAX >> 1,
+        ranges: vec![(0, 4_096), (1 << 60, 1)],
+        expires_at: LATER,
+    };
+    store.save_challenge(id(1), &challenge).await.unwrap();
+    assert_eq!(store.take_challenge(id(1)).await.unwrap(), None);
+    created(store, &upload(1)).await;
+    created(store, &upload(2)).await;
+    assert_eq!(store.take_challenge(id(1)).await.unwrap(), None);
+    store.save_challenge(id(1), &Challenge { nonce: [1; 32], ..challenge.clone() }).await.unwrap();
+    store.save_challenge(id(1), &challenge).await.unwrap();
+    assert_eq!(head(store, 1).await, upload(1));
+    assert_eq!(store.take_challenge(id(2)).await.unwrap(), None);
+    let taken = join_all((0..16).map(|_| store.take_challenge(id(1)))).await;
+    let taken: Vec<_> = taken.into_iter().filter_map(|taken| taken.unwrap()).collect();
+    assert_eq!(taken, std::slice::from_ref(&challenge));
+    store.save_challenge(id(1), &challenge).await.unwrap();
+    store.remove(id(1)).await.unwrap();
+    created(store, &upload(1)).await;
+    assert_eq!(store.take_challenge(id(1)).await.unwrap(), None);
 }
 
 /// What was stored is what is loaded, field by field.

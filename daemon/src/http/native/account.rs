@@ -41,6 +41,7 @@ fn instant_name(instant: Instant) -> &'static str {
     match instant {
         Instant::Off => "off",
         Instant::Own => "own",
+        Instant::Proof => "proof",
         Instant::Trusting => "trusting",
     }
 }

@@ -1,5 +1,6 @@
 //! The JSON of the native API: members as clients know them.
 
+use cairn_engine::contracts::Challenge;
 use cairn_engine::engine::UploadStatus;
 use cairn_engine::{File, Timestamp};
 use serde::Serialize;
@@ -28,6 +29,28 @@ pub(crate) struct UploadJson {
     expires_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<FileJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge: Option<ChallengeJson>,
+}
+
+/// What may be shown instead of sending the content.
+#[derive(Serialize)]
+pub(crate) struct ChallengeJson {
+    algorithm: &'static str,
+    nonce: String,
+    ranges: Vec<(u64, u64)>,
+    expires_at: String,
+}
+
+impl From<Challenge> for ChallengeJson {
+    fn from(challenge: Challenge) -> Self {
+        Self {
+            algorithm: "hmac-sha256",
+            nonce: cairn_engine::digest::hex(&challenge.nonce),
+            ranges: challenge.ranges,
+            expires_at: rfc3339(challenge.expires_at),
+        }
+    }
 }
 
 impl From<UploadStatus> for UploadJson {
@@ -47,6 +70,7 @@ impl From<UploadStatus> for UploadJson {
             created_at: rfc3339(upload.created_at),
             expires_at: rfc3339(upload.expires_at),
             file: status.file.map(FileJson::from),
+            challenge: status.challenge.map(ChallengeJson::from),
         }
     }
 }

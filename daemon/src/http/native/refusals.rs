@@ -46,6 +46,9 @@ fn kind(refusal: &Refusal) -> Problem {
         Refusal::Precondition => {
             (S::PRECONDITION_FAILED, "precondition_failed", "The precondition does not hold")
         }
+        Refusal::NoChallenge => (S::NOT_FOUND, "no_challenge", "No challenge stands"),
+        Refusal::ChallengeExpired => (S::GONE, "challenge_expired", "The challenge is over"),
+        Refusal::ProofFailed => (S::FORBIDDEN, "proof_failed", "Not the answer"),
         Refusal::Range { .. } => (S::RANGE_NOT_SATISFIABLE, "range", "No such bytes"),
         Refusal::Superseded { .. } => (S::CONFLICT, "superseded", "A newer request took over"),
         Refusal::Body { error: BodyError::Broken, .. } => {
@@ -135,6 +138,9 @@ fn with_facts(problem: Problem, refusal: &Refusal) -> Problem {
         Refusal::NoUpload
         | Refusal::NoFile
         | Refusal::Precondition
+        | Refusal::NoChallenge
+        | Refusal::ChallengeExpired
+        | Refusal::ProofFailed
         | Refusal::Damaged
         | Refusal::NoRoom(_)
         | Refusal::Failed(_) => problem,

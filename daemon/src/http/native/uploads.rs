@@ -4,9 +4,9 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use cairn_engine::State as UploadState;
 use cairn_engine::contracts::UploadFilter;
 use cairn_engine::engine::{ChunkReceived, Completion, Created, NewUpload, UploadStatus};
-use cairn_engine::{State as UploadState, UploadId};
 use http::header::{HeaderMap, HeaderValue, LOCATION};
 use http::{StatusCode, Uri};
 use serde::Serialize;
@@ -177,18 +177,22 @@ pub(crate) async fn abort(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /v1/uploads/{id}/proof`: no challenge is ever given as long as `instant = "proof"` is not offered.
+/// `POST /v1/uploads/{id}/proof`. The answer is checked as long as the connection lasts, and no longer.
 pub(crate) async fn prove(
     State(door): State<Door>,
-    asker: Asker,
+    Asker(owner): Asker,
     UploadInPath(id): UploadInPath,
-) -> Result<StatusCode, Problem> {
-    upload_is_known(&door, asker, id).await?;
-    Err(Problem::new(StatusCode::NOT_FOUND, "no_challenge", "No challenge was given"))
-}
-
-async fn upload_is_known(door: &Door, asker: Asker, id: UploadId) -> Result<(), Problem> {
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    let bytes = body::small(&headers, body, &door.limits()).await?;
+    let members = Members(body::object(&bytes)?);
+    let answer = members.0.get("answer").and_then(Value::as_str).and_then(cairn_engine::digest::unhex);
+    let answer: [u8; 32] = answer.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+        Problem::bad("bad_answer", "Not an answer").detail("\"answer\" is 64 hexadecimal digits")
+    })?;
+    let possession = door.engine.check_proof(&owner, id, &answer).await?;
     let engine = door.engine.clone();
-    door.run("status", async move { engine.status(&asker.caller(), id).await }).await?;
-    Ok(())
+    let file = door.run("prove", async move { engine.take_possession(possession).await }).await?;
+    Ok(Json(json!({ "file": FileJson::from(file) })))
 }

@@ -124,6 +124,16 @@ impl SessionStore for RedisSessions {
         self.lines.on("load_prefix", async |line| self.ground.load_prefix(line, id).await).await
     }
 
+    async fn save_challenge(&self, id: UploadId, challenge: &Challenge) -> Result<(), StoreError> {
+        self.lines
+            .on("save_challenge", async |line| self.ground.save_challenge(line, id, challenge).await)
+            .await
+    }
+
+    async fn take_challenge(&self, id: UploadId) -> Result<Option<Challenge>, StoreError> {
+        self.lines.on("take_challenge", async |line| self.ground.take_challenge(line, id).await).await
+    }
+
     async fn restore(&self, session: &Session) -> Result<(), StoreError> {
         self.lines.on("restore", async |line| self.ground.restore(line, session).await).await
     }

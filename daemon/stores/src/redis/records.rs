@@ -216,6 +216,22 @@ impl Ground {
         }))
     }
 
+    pub(super) async fn save_challenge(
+        &self,
+        line: &Line,
+        id: UploadId,
+        challenge: &Challenge,
+    ) -> Result<(), Fault> {
+        let challenge = serde_json::to_string(challenge).map_err(|_| strange())?;
+        self.scripts.challenge.call().key(&self.keys.record(id)).argument(challenge).on(&line.link).await?;
+        Ok(())
+    }
+
+    pub(super) async fn take_challenge(&self, line: &Line, id: UploadId) -> Result<Option<Challenge>, Fault> {
+        let reply = self.scripts.challenge.call().key(&self.keys.record(id)).on(&line.link).await?;
+        text(&reply).map(|text| serde_json::from_str(text).map_err(|_| broken())).transpose()
+    }
+
     /// The head alone, without a look at anything else.
     pub(super) async fn head(&self, line: &Line, id: UploadId) -> Result<Option<Upload>, Fault> {
         let mut asked = cmd("HMGET");

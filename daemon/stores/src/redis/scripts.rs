@@ -49,6 +49,8 @@ scripts! {
     remove = "remove.lua";
     /// Keeps a digest state.
     prefix = "prefix.lua";
+    /// Keeps a challenge, or takes it.
+    challenge = "challenge.lua";
     /// Sets a broken record aside.
     set_aside = "set_aside.lua";
     /// Enters an upload in the indices of a cluster.

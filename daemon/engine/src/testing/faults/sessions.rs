@@ -56,6 +56,14 @@ impl SessionStore for FaultySessions {
         self.call("load_prefix", self.inner.load_prefix(id)).await
     }
 
+    async fn save_challenge(&self, id: UploadId, challenge: &Challenge) -> Result<(), StoreError> {
+        self.call("save_challenge", self.inner.save_challenge(id, challenge)).await
+    }
+
+    async fn take_challenge(&self, id: UploadId) -> Result<Option<Challenge>, StoreError> {
+        self.call("take_challenge", self.inner.take_challenge(id)).await
+    }
+
     async fn restore(&self, session: &Session) -> Result<(), StoreError> {
         self.call("restore", self.inner.restore(session)).await
     }

@@ -29,7 +29,7 @@ use super::open::{OpenError, Schema};
 const SCHEMA: Schema = Schema {
     store: "sessions",
     application_id: 0x6361_7273,
-    steps: &[M::up(include_str!("1.sql")), M::up(include_str!("2.sql"))],
+    steps: &[M::up(include_str!("1.sql")), M::up(include_str!("2.sql")), M::up(include_str!("3.sql"))],
 };
 
 /// Which records may be lost with the power.
@@ -142,6 +142,28 @@ impl SessionStore for SqliteSessions {
         self.database.read("load_prefix", work).await
     }
 
+    async fn save_challenge(&self, id: UploadId, challenge: &Challenge) -> Result<(), StoreError> {
+        let challenge = challenge_to_text(challenge)?;
+        let work = move |connection: &Connection| {
+            let sql = "INSERT INTO challenges (upload, challenge) SELECT number, ?2 FROM uploads WHERE id = ?1 \
+                       ON CONFLICT (upload) DO UPDATE SET challenge = excluded.challenge";
+            connection.prepare_cached(sql)?.execute(params![Text(id), challenge])?;
+            Ok(())
+        };
+        self.database.note("save_challenge", work).await
+    }
+
+    async fn take_challenge(&self, id: UploadId) -> Result<Option<Challenge>, StoreError> {
+        let work = move |connection: &Connection| {
+            let sql = "DELETE FROM challenges WHERE upload = (SELECT number FROM uploads WHERE id = ?1) \
+                       RETURNING challenge";
+            let taken = connection.prepare_cached(sql)?.query_row([Text(id)], |row| row.get::<_, String>(0));
+            Ok(taken.optional()?)
+        };
+        let taken = self.database.change("take_challenge", work).await?;
+        taken.map(|text| challenge_of_text(&text)).transpose()
+    }
+
     async fn restore(&self, session: &Session) -> Result<(), StoreError> {
         let session = session.clone();
         self.database.change("restore", move |connection| restore(connection, &session)).await
@@ -195,6 +217,16 @@ impl SessionStore for SqliteSessions {
     async fn standing(&self) -> Result<Standing, StoreError> {
         Ok(Standing::of("sqlite").with("version", rusqlite::version()))
     }
+}
+
+fn challenge_to_text(challenge: &Challenge) -> Result<String, StoreError> {
+    serde_json::to_string(challenge)
+        .map_err(|error| StoreError::new(Store::Sessions, "save_challenge", Failure::Failed, error))
+}
+
+fn challenge_of_text(text: &str) -> Result<Challenge, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::new(Store::Sessions, "take_challenge", Failure::Corrupt, error))
 }
 
 fn create(connection: &Connection, upload: &Upload, admission: &Admission) -> Result<Creation, Fault> {
