@@ -6,6 +6,7 @@
 //! | is known, and has not that right | 403 `forbidden` |
 //! | presents nothing, or nothing valid | 401 `unauthenticated`, with a challenge for each way to say who asks |
 //! | presents what cannot be looked up now | 503 `unavailable` |
+//! | is not believed any more while the request runs | 401, its body cut off: see [`standing`](super::standing) |
 //!
 //! A route that is open asks nobody. The tutorial's API has the same answers in its own envelope.
 
@@ -24,6 +25,7 @@ use super::door::Door;
 use super::peer::Peer;
 use super::problem::Problem;
 use super::routing::{Table, needed};
+use super::standing::Standing;
 use crate::auth::{By, Identity, Needed, Presented, Unknown};
 
 /// How one may say who asks: one field of the answer for each.
@@ -54,13 +56,22 @@ pub(crate) async fn identify(
     }
     let presented = Presented::of(request.headers());
     let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
-    let identified = door.house.gate.identify(&presented, &peer).await;
-    match admit(identified, &request, needed) {
+    let standing = Standing::of(&door.house.gate, presented, peer, door.engine.account_changes());
+    let identified = standing.look().await;
+    let in_envelope = request.uri().path().starts_with("/file/");
+    let answer = match admit(identified, &request, needed) {
         Ok(identity) => {
-            request.extensions_mut().insert(identity);
-            next.run(request).await
+            request.extensions_mut().insert(identity.clone());
+            match identity.by {
+                By::Nobody => Ok(next.run(request).await),
+                By::Token(_) => standing.run(request, next, identity).await,
+            }
         }
-        Err(turned) if request.uri().path().starts_with("/file/") => Fault::from(turned).into_response(),
+        Err(turned) => Err(turned),
+    };
+    match answer {
+        Ok(response) => response,
+        Err(turned) if in_envelope => Fault::from(turned).into_response(),
         Err(turned) => Problem::from(turned).into_response(),
     }
 }

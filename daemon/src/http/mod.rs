@@ -29,6 +29,7 @@ mod request_id;
 mod resumable;
 mod routing;
 mod serve;
+mod standing;
 mod throng;
 mod tus;
 
