@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so loudly")]
 
-use cairn_engine::contracts::{Move, Placement};
+use cairn_engine::account::{Limits, Quota};
+use cairn_engine::contracts::{Move, Placement, UserChange};
 use cairn_engine::engine::{Append, Created, Incoming, WholeFile};
 use cairn_engine::testing::bench::{Bench, body, owner, wish};
 use cairn_engine::{Engine, Policy, Refusal, UploadId};
@@ -152,3 +153,31 @@ async fn a_length_that_becomes_known_is_reserved_then() {
 }
 
 static OWNER: std::sync::LazyLock<cairn_engine::Owner> = std::sync::LazyLock::new(|| owner("ada"));
+
+#[tokio::test]
+async fn a_quota_of_ones_own_stands_in_the_place_of_everybodys_at_once() {
+    let bench = Bench::new(Placement::InPlace);
+    let engine = engine(&bench, 20);
+    let ada = owner("ada");
+    engine.add_user(ada.clone(), Quota::Bytes(50), Limits::new()).await.unwrap();
+    begin(&engine, Some(50)).await.unwrap();
+    assert!(is_quota(begin(&engine, Some(1)).await));
+    assert!(is_quota(put(&engine, "b", body(&b"ab"[..], 2)).await));
+    assert_eq!(engine.account(&ada).await.unwrap().quota_bytes, Some(50));
+    // Somebody else has what everybody has.
+    let bob = engine.create(&owner("bob"), wish("a", Some(21), None)).await;
+    assert!(matches!(bob, Err(Refusal::Quota { asked: 21, used: 0, quota: 20 })));
+    let set = async |quota| {
+        let change = UserChange { quota: Some(quota), ..UserChange::default() };
+        engine.change_user(&ada, &change).await.unwrap();
+    };
+    set(Quota::Bytes(51)).await;
+    put(&engine, "b", body(&b"a"[..], 2)).await.unwrap();
+    assert!(is_quota(put(&engine, "c", body(&b"a"[..], 2)).await));
+    set(Quota::Unbounded).await;
+    put(&engine, "c", body(vec![7; 100], 7)).await.unwrap();
+    assert_eq!(engine.account(&ada).await.unwrap().quota_bytes, None);
+    set(Quota::AsConfigured).await;
+    assert!(is_quota(put(&engine, "d", body(&b"a"[..], 2)).await));
+    assert_eq!(taken(&engine).await, (101, 50));
+}

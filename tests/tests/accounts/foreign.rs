@@ -16,6 +16,9 @@ struct Scene {
     partial: String,
 }
 
+/// A method, a path with a place for an id, and fields.
+type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
 /// An id that no upload has.
 const NOBODYS: &str = "0123456789abcdef0123456789abcdef";
 
@@ -68,7 +71,7 @@ async fn an_upload_of_somebody_else_is_like_one_that_is_not_there() {
     let scene = Scene::open().await;
     let draft = ("upload-draft-interop-version", "6");
     let offset = ("upload-offset", "0");
-    let rows: [(&str, &str, &[(&str, &str)]); 13] = [
+    let rows: [Row<'_>; 13] = [
         ("GET", "/v1/uploads/{}", &[]),
         ("PATCH", "/v1/uploads/{}", &[offset, ("content-type", "application/octet-stream")]),
         ("DELETE", "/v1/uploads/{}", &[]),

@@ -129,3 +129,23 @@ async fn a_scope_is_good_for_what_it_says() {
     assert_eq!(tus.header("tus-resumable"), Some("1.0.0"));
     write.delete(&path).await.expect(204);
 }
+
+#[tokio::test]
+async fn a_quota_of_ones_own_counts_from_the_next_request_on() {
+    let daemon = Daemon::builder().with_tokens().env("CAIRN__UPLOADS__QUOTA", "1000B").start().await;
+    let (ann, bob) = (daemon.client_of("ann").await, daemon.client_of("bob").await);
+    daemon.operator(&["users", "set-quota", "ann", "2000B"]).await;
+    ann.put("/v1/files/a", vec![7; 2000]).await.expect(201);
+    ann.put("/v1/files/b", "x").await.expect_problem(413, "quota");
+    bob.put("/v1/files/a", vec![7; 1001]).await.expect_problem(413, "quota");
+    bob.put("/v1/files/a", vec![7; 1000]).await.expect(201);
+    let me = ann.get("/v1/me").await.expect(200).json();
+    assert_eq!((&me["quota_bytes"], &me["quota_left"]), (&json!(2000), &json!(0)));
+    daemon.operator(&["users", "set-quota", "ann", "2001B"]).await;
+    ann.put("/v1/files/b", "x").await.expect(201);
+    daemon.operator(&["users", "set-quota", "ann", "configured"]).await;
+    ann.put("/v1/files/c", "x").await.expect_problem(413, "quota");
+    daemon.operator(&["users", "set-quota", "ann", "unbounded"]).await;
+    ann.put("/v1/files/c", vec![7; 5000]).await.expect(201);
+    assert_eq!(ann.get("/v1/me").await.expect(200).json()["quota_bytes"], json!(null));
+}

@@ -6,10 +6,14 @@
 //! copy, a publication. So the sum of both never passes the quota, however many come at once. Without a quota nobody
 //! waits.
 
+use std::sync::Arc;
+
 use tokio::sync::OwnedMutexGuard;
 
 use super::Engine;
+use crate::account::Quota;
 use crate::owner::Owner;
+use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::upload::Upload;
 
@@ -40,17 +44,29 @@ impl Allowance {
 }
 
 impl Engine {
+    /// The limits and habits in force for an owner: a user's own in the place of everybody's.
+    ///
+    /// # Errors
+    /// The store of users failed.
+    pub async fn policy_of(&self, owner: &Owner) -> Result<Arc<Policy>, Refusal> {
+        let policy = self.policy();
+        match self.user(owner).await?.map(|user| user.quota) {
+            None | Some(Quota::AsConfigured) => Ok(policy),
+            Some(quota) => Ok(Arc::new(Policy { quota: quota.or(policy.quota), ..(*policy).clone() })),
+        }
+    }
+
     /// Waits for an owner's turn, if there is a quota.
-    pub(super) async fn owner_turn(&self, owner: &Owner) -> Turn {
-        match self.policy().quota {
-            Some(_) => Some(self.owners.turn(owner.clone()).await),
-            None => None,
+    pub(super) async fn owner_turn(&self, owner: &Owner) -> Result<Turn, Refusal> {
+        match self.policy_of(owner).await?.quota {
+            Some(_) => Ok(Some(self.owners.turn(owner.clone()).await)),
+            None => Ok(None),
         }
     }
 
     /// What an owner may still keep and stage; `None` is without bound.
     pub(super) async fn allowance(&self, owner: &Owner) -> Result<Option<Allowance>, Refusal> {
-        let Some(quota) = self.policy().quota else { return Ok(None) };
+        let Some(quota) = self.policy_of(owner).await?.quota else { return Ok(None) };
         let staged = self.ground.sessions.staged(owner).await?;
         let usage = self.ground.catalog.usage(owner).await?;
         Ok(Some(Allowance { used: usage.bytes.saturating_add(staged.bytes), quota }))
@@ -72,7 +88,7 @@ impl Engine {
         if upload.length.is_some() || bytes == 0 {
             return Ok(None);
         }
-        let turn = self.owner_turn(&upload.owner).await;
+        let turn = self.owner_turn(&upload.owner).await?;
         if let Some(allowance) = self.allowance(&upload.owner).await? {
             allowance.admit(bytes)?;
         }
@@ -81,7 +97,7 @@ impl Engine {
 
     /// The most bytes that an owner's files may have together, if what is staged is to be finished too.
     pub(super) async fn most_used(&self, owner: &Owner) -> Result<Option<u64>, Refusal> {
-        let Some(quota) = self.policy().quota else { return Ok(None) };
+        let Some(quota) = self.policy_of(owner).await?.quota else { return Ok(None) };
         let staged = self.ground.sessions.staged(owner).await?;
         Ok(Some(quota.saturating_sub(staged.bytes)))
     }

@@ -122,9 +122,9 @@ impl Engine {
             content_type: upload.content_type,
             metadata: upload.metadata,
             now: self.now(),
-            max_used_bytes: self.policy().quota,
+            max_used_bytes: None,
         };
-        self.publish(&publication).await
+        self.publish(publication).await
     }
 
     /// The digests and the extents of the whole. A stretch that a later one hides in part is read for its receipt.

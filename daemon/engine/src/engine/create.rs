@@ -18,7 +18,7 @@ impl Engine {
     /// # Errors
     /// What the client asked for is outside a limit, or a store failed.
     pub async fn create(&self, owner: &Owner, new: NewUpload) -> Result<Created, Refusal> {
-        let upload = self.planned(owner, new)?;
+        let upload = self.planned(owner, new).await?;
         let mut others = None;
         if let Some(digest) = &upload.digest {
             match self.look_for(owner, digest, upload.length).await? {
@@ -52,7 +52,7 @@ impl Engine {
     /// # Errors
     /// What the client asked for is outside a limit, or a store failed.
     pub async fn begin_upload(&self, owner: &Owner, new: NewUpload) -> Result<Upload, Refusal> {
-        let upload = self.planned(owner, new)?;
+        let upload = self.planned(owner, new).await?;
         match self.begin(&upload).await? {
             Some(known) => self.find_upload(&Caller::User(owner.clone()), known).await,
             None => Ok(upload),
@@ -61,8 +61,8 @@ impl Engine {
 
     /// Writes the manifest and stores the session; the upload that has the idempotency key already, if one has.
     pub(super) async fn begin(&self, upload: &Upload) -> Result<Option<UploadId>, Refusal> {
-        let policy = self.policy();
-        let _turn = self.owner_turn(&upload.owner).await;
+        let policy = self.policy_of(&upload.owner).await?;
+        let _turn = self.owner_turn(&upload.owner).await?;
         let usage = self.ground.catalog.usage(&upload.owner).await?;
         let admission = Admission {
             max_open: policy.max_open_uploads,
@@ -91,8 +91,8 @@ impl Engine {
     }
 
     /// The upload that a wish becomes, if it is within every limit.
-    pub(super) fn planned(&self, owner: &Owner, new: NewUpload) -> Result<Upload, Refusal> {
-        let policy = self.policy();
+    pub(super) async fn planned(&self, owner: &Owner, new: NewUpload) -> Result<Upload, Refusal> {
+        let policy = self.policy_of(owner).await?;
         let chunk_size = chunks::choose_chunk_size(new.length, new.chunk_size, &policy)?;
         check_metadata(&new.metadata, policy.max_metadata)?;
         if let Some(length) = new.length.filter(|length| policy.quota.is_some_and(|quota| *length > quota)) {
@@ -144,7 +144,7 @@ impl Engine {
             metadata: Metadata::new(),
             idempotency_key: None,
         };
-        let upload = self.planned(owner, new)?;
+        let upload = self.planned(owner, new).await?;
         self.name_blob(&upload, digest, blob).await.map(Some)
     }
 
@@ -204,29 +204,27 @@ impl Engine {
             content_type: upload.content_type.clone(),
             metadata: upload.metadata.clone(),
             now: self.now(),
-            max_used_bytes: self.policy().quota,
+            max_used_bytes: None,
         };
-        self.publish(&publication).await.map(|(file, _)| file)
+        self.publish(publication).await.map(|(file, _)| file)
     }
 
-    /// Publishes, and turns what a catalog refuses into a refusal; the file, and whether its path is new. The bytes of
-    /// an upload are staged already; what comes from none must fit beside everything that is.
-    pub(super) async fn publish(&self, publication: &Publication) -> Result<(File, bool), Refusal> {
-        let turn = self.owner_turn(&publication.owner).await;
-        if publication.upload.is_some() || turn.is_none() {
-            return self.publish_in_turn(publication).await;
-        }
-        let max_used_bytes = self.most_used(&publication.owner).await?;
-        self.publish_in_turn(&Publication { max_used_bytes, ..publication.clone() }).await
-    }
-
-    async fn publish_in_turn(&self, publication: &Publication) -> Result<(File, bool), Refusal> {
-        match self.ground.catalog.publish(publication).await? {
+    /// Publishes within the owner's quota, whatever bound the publication brings, and turns what a catalog refuses into
+    /// a refusal; the file, and whether its path is new. The bytes of an upload are staged already; what comes from
+    /// none must fit beside everything that is.
+    pub(super) async fn publish(&self, mut publication: Publication) -> Result<(File, bool), Refusal> {
+        let quota = self.policy_of(&publication.owner).await?.quota;
+        let turn = self.owner_turn(&publication.owner).await?;
+        publication.max_used_bytes = match publication.upload.is_some() || turn.is_none() {
+            true => quota,
+            false => self.most_used(&publication.owner).await?,
+        };
+        match self.ground.catalog.publish(&publication).await? {
             Published::File { file, created, .. } => Ok((*file, created)),
             Published::Exists(existing) => Err(Refusal::FileExists { existing }),
             Published::PreconditionFailed => Err(Refusal::Precondition),
             Published::OverQuota { used_bytes } => {
-                let quota = self.policy().quota.unwrap_or(u64::MAX);
+                let quota = quota.unwrap_or(u64::MAX);
                 let staged = quota.saturating_sub(publication.max_used_bytes.unwrap_or(quota));
                 let used = used_bytes.saturating_add(staged);
                 Err(Refusal::Quota { asked: publication.length, used, quota })

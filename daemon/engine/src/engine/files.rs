@@ -103,9 +103,9 @@ impl Engine {
             content_type: file.content_type,
             metadata: Metadata::new(),
             now: self.now(),
-            max_used_bytes: self.policy().quota,
+            max_used_bytes: None,
         };
-        let (file, created) = self.publish(&publication).await?;
+        let (file, created) = self.publish(publication).await?;
         Ok(Stored { file, created })
     }
 
@@ -119,7 +119,7 @@ impl Engine {
             metadata: Metadata::new(),
             idempotency_key: None,
         };
-        let upload = self.planned(owner, new)?;
+        let upload = self.planned(owner, new).await?;
         let id = upload.id;
         self.begin(&upload).await?;
         let stored = self.fill(owner, id, incoming, file.precondition).await;
@@ -188,8 +188,8 @@ impl Engine {
         to: &FilePath,
         how: Move,
     ) -> Result<File, Refusal> {
-        let quota = self.policy().quota.unwrap_or(u64::MAX);
-        let _turn = self.owner_turn(owner).await;
+        let quota = self.policy_of(owner).await?.quota.unwrap_or(u64::MAX);
+        let _turn = self.owner_turn(owner).await?;
         let most = self.most_used(owner).await?;
         match self.ground.catalog.move_file(owner, from, to, how, self.now(), most).await? {
             Moved::File(file) => Ok(*file),
@@ -258,7 +258,7 @@ impl Engine {
             used_bytes: usage.bytes,
             staged_bytes: staged.bytes,
             open_uploads: staged.uploads,
-            quota_bytes: self.policy().quota,
+            quota_bytes: self.policy_of(owner).await?.quota,
         })
     }
 

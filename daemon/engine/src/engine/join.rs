@@ -128,10 +128,10 @@ impl Engine {
             turns.push(self.completing.turn(id).await);
         }
         let row = self.in_a_row(owner, parts).await?;
-        let mut upload = self.planned(owner, NewUpload { length: Some(row.length), ..new })?;
+        let mut upload = self.planned(owner, NewUpload { length: Some(row.length), ..new }).await?;
         upload.state = State::Completing;
         upload.received_bytes = row.length;
-        let turn = self.owner_turn(owner).await;
+        let turn = self.owner_turn(owner).await?;
         self.admit_joined(&upload, row.staged_bytes).await?;
         self.joins.hold(&upload, &row.receipts);
         let storage = self.ground.objects.find(&upload.storage)?;
@@ -182,7 +182,7 @@ impl Engine {
 
     /// The limits of an upload whose bytes are staged already.
     async fn admit_joined(&self, upload: &Upload, already: u64) -> Result<(), Refusal> {
-        let policy = self.policy();
+        let policy = self.policy_of(&upload.owner).await?;
         let staged = self.ground.sessions.staged(&upload.owner).await?;
         if staged.uploads >= policy.max_open_uploads {
             return Err(Refusal::TooManyUploads { open: staged.uploads, limit: policy.max_open_uploads });

@@ -208,9 +208,9 @@ impl Engine {
             content_type: upload.content_type,
             metadata: upload.metadata,
             now: self.now(),
-            max_used_bytes: self.policy().quota,
+            max_used_bytes: None,
         };
-        let (file, _) = self.publish(&publication).await?;
+        let (file, _) = self.publish(publication).await?;
         self.settle_complete(id).await?;
         self.tidy_published(id, upload.storage);
         Ok(file)

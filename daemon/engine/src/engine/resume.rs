@@ -29,7 +29,7 @@ impl Engine {
             let length = new.length.map_or_else(|| "-".to_owned(), |length| length.to_string());
             new.idempotency_key = Some(format!("resume:{digest}:{length}:{minute}"));
         }
-        let mut upload = self.planned(owner, new)?;
+        let mut upload = self.planned(owner, new).await?;
         if let Some(known) = self.begin(&upload).await? {
             let status = self.status(&caller, known).await?;
             if status.upload.state == State::Open {

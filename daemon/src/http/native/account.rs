@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 pub(crate) async fn me(State(door): State<Door>, Asker(owner): Asker) -> Result<Json<Value>, Problem> {
     let (engine, user) = (door.engine.clone(), owner.clone());
     let account = door.run("account", async move { engine.account(&user).await }).await?;
-    let policy = door.engine.policy();
+    let policy = door.engine.policy_of(&owner).await?;
     let taken = account.used_bytes.saturating_add(account.staged_bytes);
     Ok(Json(json!({
         "user": owner,
