@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::auth::Gate;
 use crate::config::Config;
+use crate::limits::Requests;
 use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
 
@@ -25,6 +26,8 @@ pub struct House {
     pub metrics: Arc<Metrics>,
     /// When the daemon started.
     pub started_at: Timestamp,
+    /// How often who asked.
+    pub(crate) requests: Requests,
     config: watch::Sender<Arc<Config>>,
     ready: AtomicBool,
 }
@@ -39,6 +42,7 @@ impl House {
             engine,
             supervisor,
             metrics,
+            requests: Requests::default(),
             config: watch::Sender::new(Arc::new(config)),
             ready: AtomicBool::new(false),
         }

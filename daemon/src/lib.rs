@@ -9,6 +9,7 @@ pub mod data_dir;
 pub mod fuzzing;
 pub mod house;
 pub mod http;
+mod limits;
 pub mod logging;
 pub mod metered;
 pub mod metrics;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::layers::Origins;
 use super::storages::{RULES, STORAGES};
 use super::values::bytes_text;
-use super::{AuthMode, Config, ConfigError, Origin, Server, Sessions, Storage, Uploads};
+use super::{AuthMode, Config, ConfigError, Limits, Origin, Server, Sessions, Storage, Uploads};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -40,6 +40,7 @@ pub(super) fn check(config: &Config, origins: &Origins) -> Result<(), ConfigErro
     bounds.server(&config.server)?;
     bounds.stores(config)?;
     bounds.uploads(&config.uploads)?;
+    bounds.limits(&config.limits)?;
     bounds.background(config)?;
     bounds.protocols(config)?;
     bounds.log(config)?;
@@ -173,6 +174,12 @@ impl Bounds<'_> {
         self.bytes("uploads.proof_min_length", uploads.proof_min_length, MIB..=LONGEST)?;
         self.number("uploads.proof_rate", uploads.proof_rate, 0..=1_000_000)?;
         self.period("uploads.ttl", uploads.ttl, MOMENT..=10 * YEAR)
+    }
+
+    fn limits(&self, limits: &Limits) -> Result<(), ConfigError> {
+        self.number("limits.requests_per_second", limits.requests_per_second, 0..=1_000_000)?;
+        self.number("limits.request_burst", limits.request_burst, 1..=1_000_000)?;
+        self.period("limits.request_delay", limits.request_delay, Duration::ZERO..=HOUR)
     }
 
     fn background(&self, config: &Config) -> Result<(), ConfigError> {

@@ -12,6 +12,7 @@ mod environment;
 mod error;
 mod flags;
 mod layers;
+mod limits;
 mod options;
 mod proxies;
 mod reload;
@@ -33,6 +34,7 @@ pub use environment::Environment;
 pub use error::{ConfigError, Origin};
 pub use flags::Flags;
 pub use layers::Sources;
+pub use limits::Limits;
 pub use options::Options;
 pub use proxies::{BadProxy, TrustedProxy};
 pub use reload::Reloaded;
@@ -67,6 +69,8 @@ pub struct Config {
     pub storage_rules: Vec<StorageRule>,
     /// The limits and habits of uploads.
     pub uploads: Uploads,
+    /// How often a client may ask.
+    pub limits: Limits,
     /// When blobs of many extents become one object.
     pub merge: Merge,
     /// When what nothing needs any more is removed.

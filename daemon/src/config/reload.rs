@@ -29,6 +29,7 @@ impl Config {
         if self.bad_rule(new.storage_rules.iter()).is_none() {
             config.storage_rules.clone_from(&new.storage_rules);
         }
+        config.limits = new.limits.clone();
         config.merge = new.merge.clone();
         config.sweep = new.sweep.clone();
         config.log.level.clone_from(&new.log.level);

@@ -25,6 +25,7 @@ mod numbers;
 mod patience;
 pub(crate) mod peer;
 pub(crate) mod problem;
+mod rate;
 mod request_id;
 mod resumable;
 mod routing;

@@ -1,0 +1,26 @@
+//! `[limits]`: how often a client may ask.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::values::period;
+
+/// How often a client may ask.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Requests a second of one address; 0 is without bound.
+    pub requests_per_second: u32,
+    /// How many of them may come at once.
+    pub request_burst: u32,
+    /// How long one that comes too early is made to wait; one that would wait longer is refused.
+    #[serde(with = "period")]
+    pub request_delay: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { requests_per_second: 0, request_burst: 100, request_delay: Duration::from_secs(2) }
+    }
+}
