@@ -177,7 +177,7 @@ impl Bounds<'_> {
     }
 
     fn limits(&self, limits: &Limits) -> Result<(), ConfigError> {
-        self.number("limits.requests_per_second", limits.requests_per_second, 0..=1_000_000)?;
+        self.number("limits.requests_per_minute", limits.requests_per_minute, 0..=60_000_000)?;
         self.number("limits.request_burst", limits.request_burst, 1..=1_000_000)?;
         self.period("limits.request_delay", limits.request_delay, Duration::ZERO..=HOUR)
     }

@@ -10,8 +10,8 @@ use super::values::period;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Requests a second of one address; 0 is without bound.
-    pub requests_per_second: u32,
+    /// Requests a minute of one user, or of one address where it is not known who asks; 0 is without bound.
+    pub requests_per_minute: u32,
     /// How many of them may come at once.
     pub request_burst: u32,
     /// How long one that comes too early is made to wait; one that would wait longer is refused.
@@ -21,6 +21,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { requests_per_second: 0, request_burst: 100, request_delay: Duration::from_secs(2) }
+        Self { requests_per_minute: 0, request_burst: 100, request_delay: Duration::from_secs(2) }
     }
 }

@@ -6,9 +6,10 @@
 //! | is known, and has not that right | 403 `forbidden` |
 //! | presents nothing, or nothing valid | 401 `unauthenticated`, with a challenge for each way to say who asks |
 //! | presents what cannot be looked up now | 503 `unavailable` |
+//! | asks too often, known or not | 429 `too_many_requests` |
 //! | is not believed any more while the request runs | 401, its body cut off: see [`standing`](super::standing) |
 //!
-//! A route that is open asks nobody. The tutorial's API has the same answers in its own envelope.
+//! A route that is open asks nobody who they are. The tutorial's API has the same answers in its own envelope.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use super::compat::Fault;
 use super::door::Door;
 use super::peer::Peer;
 use super::problem::Problem;
+use super::rate::{self, TooOften};
 use super::routing::{Table, needed};
 use super::standing::Standing;
 use crate::auth::{By, Identity, Needed, Presented, Unknown};
@@ -41,38 +43,43 @@ pub(crate) enum Turned {
     Unknown(Unknown),
     /// They may not do what needs this.
     Forbidden(Needed),
+    /// They ask too often.
+    TooOften(TooOften),
 }
 
 /// The layer.
 pub(crate) async fn identify(
     State((door, table)): State<(Door, Arc<Table>)>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let needed = needed(&table, route, request.method());
-    if needed == Needed::Open {
-        return next.run(request).await;
-    }
-    let presented = Presented::of(request.headers());
-    let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
-    let standing = Standing::of(&door.house.gate, presented, peer, door.engine.account_changes());
-    let identified = standing.look().await;
     let in_envelope = request.uri().path().starts_with("/file/");
-    let answer = match admit(identified, &request, needed) {
-        Ok(identity) => {
-            request.extensions_mut().insert(identity.clone());
-            match identity.by {
-                By::Nobody => Ok(next.run(request).await),
-                By::Token(_) => standing.run(request, next, identity).await,
-            }
-        }
-        Err(turned) => Err(turned),
-    };
-    match answer {
+    match answer(&door, needed, request, next).await {
         Ok(response) => response,
         Err(turned) if in_envelope => Fault::from(turned).into_response(),
         Err(turned) => Problem::from(turned).into_response(),
+    }
+}
+
+async fn answer(door: &Door, needed: Needed, mut request: Request, next: Next) -> Result<Response, Turned> {
+    let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
+    if needed == Needed::Open {
+        let client = rate::client(None, request.uri(), &peer);
+        rate::turn(door, client).await.map_err(Turned::TooOften)?;
+        return Ok(next.run(request).await);
+    }
+    let presented = Presented::of(request.headers());
+    let standing = Standing::of(&door.house.gate, presented, peer.clone(), door.engine.account_changes());
+    let identified = standing.look().await;
+    let client = rate::client(identified.as_ref().ok(), request.uri(), &peer);
+    rate::turn(door, client).await.map_err(Turned::TooOften)?;
+    let identity = admit(identified, &request, needed)?;
+    request.extensions_mut().insert(identity.clone());
+    match identity.by {
+        By::Nobody => Ok(next.run(request).await),
+        By::Token(_) => standing.run(request, next, identity).await,
     }
 }
 
@@ -111,6 +118,7 @@ impl fmt::Display for Turned {
             Self::Unknown(Unknown::NotValid) => f.write_str("these credentials are not valid"),
             Self::Unknown(Unknown::Away(_)) => f.write_str("the credentials cannot be checked now"),
             Self::Forbidden(needed) => write!(f, "this needs the right to {}", needed.name()),
+            Self::TooOften(too_often) => f.write_str(&too_often.sentence()),
         }
     }
 }
@@ -127,6 +135,7 @@ impl From<Turned> for Problem {
                 CHALLENGES.into_iter().fold(problem.detail(detail), challenged)
             }
             Turned::Unknown(Unknown::Away(refusal)) => refusal.into(),
+            Turned::TooOften(too_often) => too_often.into(),
             Turned::Forbidden(needed) => {
                 let problem = Self::new(StatusCode::FORBIDDEN, "forbidden", "Not with these rights");
                 problem.detail(detail).fact("needed", needed.name())

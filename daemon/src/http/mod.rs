@@ -88,7 +88,7 @@ fn table(config: &Config) -> Routes {
 /// further in; then `last_door`, so that every refusal has an id and is a problem document; then the courtesies of tus and of the draft, which put
 /// fields on every answer under their paths; then CORS, so that a page
 /// can read refusals too; then `front`, before anything looks at the head; then `linger`, which takes care of what a
-/// handler leaves of the body; then `identify`, which finds out who asks and whether they may.
+/// handler leaves of the body; then `identify`, which finds out who asks, whether they may, and whether they ask too often.
 fn routes(door: Door) -> Router {
     let config = door.house.config();
     let (router, table) = table(&config).split();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{HeaderValue, RETRY_AFTER};
+use http::header::RETRY_AFTER;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -44,6 +44,9 @@ const NOT_KNOWN: i32 = -18;
 /// Whoever asks may not do this.
 const FORBIDDEN: i32 = -19;
 
+/// Whoever asks does so too often.
+const TOO_OFTEN: i32 = -33;
+
 /// Why a request was not done.
 #[derive(Debug)]
 pub(crate) struct Fault {
@@ -55,6 +58,8 @@ pub(crate) struct Fault {
     pub(crate) message: String,
     /// The facts.
     pub(crate) data: Value,
+    /// Seconds after which it may be tried again.
+    pub(crate) retry_after: Option<u64>,
     /// What is behind it; for the log only.
     pub(crate) cause: Option<Cause>,
 }
@@ -62,7 +67,12 @@ pub(crate) struct Fault {
 impl Fault {
     /// A fault of the client.
     pub(crate) fn new(status: StatusCode, code: i32, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), data: Value::Null, cause: None }
+        let retry_after = match status {
+            StatusCode::SERVICE_UNAVAILABLE => Some(5),
+            StatusCode::TOO_MANY_REQUESTS => Some(60),
+            _ => None,
+        };
+        Self { status, code, message: message.into(), data: Value::Null, retry_after, cause: None }
     }
 
     /// A parameter is missing or is none.
@@ -100,6 +110,11 @@ impl From<Turned> for Fault {
             }
             Turned::Unknown(Unknown::Away(refusal)) => refusal.into(),
             Turned::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, FORBIDDEN, message),
+            Turned::TooOften(too_often) => Self {
+                retry_after: Some(too_often.retry_after),
+                data: json!({ "RetryAfter": too_often.retry_after }),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, TOO_OFTEN, message)
+            },
         }
     }
 }
@@ -107,11 +122,8 @@ impl From<Turned> for Fault {
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         let mut response = told(self.status, self.code, &self.message, &self.data);
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
-        }
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         if self.status == StatusCode::UNAUTHORIZED {
             ask_who(response.headers_mut());
