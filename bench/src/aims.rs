@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
+use crate::appending::JoinFigures;
 use crate::arguments::{Durability, Floor, Protocol};
 use crate::content::MIB;
 use crate::passes::Passes;
 use crate::scenarios::{CompleteRow, Name, Results, Subject};
 use crate::tables::table;
-use crate::tus::JoinFigures;
 
 /// The most that cairn may cost of what a floor costs, before digests.
 const OVER_FLOOR: f64 = 1.2;

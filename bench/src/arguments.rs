@@ -67,6 +67,8 @@ pub(crate) enum Protocol {
     Native,
     /// tus 1.0.0.
     Tus,
+    /// IETF resumable uploads.
+    Draft,
 }
 
 /// Where uploads in progress are kept.

@@ -6,6 +6,7 @@
 //! ([`floor`]), in a process of their own, in the same run: the machine's mood is the same for both.
 
 mod aims;
+mod appending;
 mod arguments;
 mod content;
 mod floor;
@@ -18,7 +19,6 @@ mod server;
 mod stores;
 mod tables;
 mod transfer;
-mod tus;
 
 use std::process::ExitCode;
 

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::Result;
 use crate::aims;
+use crate::appending::{self, JoinFigures};
 use crate::arguments::{Arguments, Durability, Floor, Protocol, Sessions, Storage};
 use crate::content::{Content, MIB};
 use crate::link::{Body, Link};
@@ -18,12 +19,11 @@ use crate::server::{Server, program};
 use crate::stores::Stores;
 use crate::tables;
 use crate::transfer::{Language, Transfer, file_path};
-use crate::tus::{self, JoinFigures};
 
 /// A scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Name {
-    /// 5 000 files of 16 KiB by single PUT (tus: by creation with upload), 16 at a time.
+    /// 5 000 files of 16 KiB by single PUT (tus, draft: by creation with upload), 16 at a time.
     Small,
     /// One file in 5 MiB chunks, one at a time.
     #[value(name = "chunks-1")]
@@ -34,7 +34,7 @@ pub(crate) enum Name {
     /// The same with a declared SHA-1.
     #[value(name = "chunks-4-sha1")]
     Chunks4Sha1,
-    /// One file by a single PUT (tus: PATCH).
+    /// One file by a single PUT (tus, draft: PATCH).
     Single,
     /// 8 files at once, in 5 MiB chunks.
     #[value(name = "files-8")]
@@ -154,7 +154,9 @@ impl Name {
         match self {
             Self::Concat => protocol == Protocol::Tus,
             Self::Chunks4Sha1 | Self::Download | Self::Complete | Self::Merge => protocol == Protocol::Native,
-            Self::Small | Self::Chunks1 | Self::Chunks4 | Self::Single | Self::Files8 => true,
+            // Only tus joins parts.
+            Self::Chunks4 => protocol != Protocol::Draft,
+            Self::Small | Self::Chunks1 | Self::Single | Self::Files8 => true,
         }
     }
 
@@ -205,7 +207,8 @@ impl Bench {
                 }
                 (Name::Merge, _) if self.storage == Storage::Fs => {}
                 (Name::Concat, Subject::Daemon(durability, _)) => {
-                    let joined = tus::measure_joins(&self.start(subject)?, 1024 * MIB / self.divisor).await?;
+                    let joined =
+                        appending::measure_joins(&self.start(subject)?, 1024 * MIB / self.divisor).await?;
                     results.joins.push((durability, joined));
                 }
                 (Name::Merge, Subject::Daemon(durability, _)) => {
@@ -236,7 +239,9 @@ impl Bench {
             (Some(transfer), Subject::Daemon(_, Protocol::Native)) => {
                 transfer.measure(&server, Language::Native).await?
             }
-            (Some(transfer), Subject::Daemon(_, Protocol::Tus)) => tus::measure(&transfer, &server).await?,
+            (Some(transfer), Subject::Daemon(_, protocol @ (Protocol::Tus | Protocol::Draft))) => {
+                appending::measure(&transfer, &server, protocol).await?
+            }
             (None, _) => download(&server, 2048 * MIB / self.divisor).await?,
         };
         if scenario == Name::Small {

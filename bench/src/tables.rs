@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use clap::ValueEnum as _;
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::appending::JoinFigures;
 use crate::arguments::{Durability, Protocol};
 use crate::content::MIB;
 use crate::merging::MergeFigures;
 use crate::meter::Figures;
 use crate::passes::Passes;
 use crate::scenarios::{CompleteRow, Name, Results, Row, Subject};
-use crate::tus::JoinFigures;
 
 /// All tables, with their headings.
 pub(crate) fn render(results: &Results, passes: Passes) -> String {
@@ -85,6 +85,7 @@ pub(crate) fn subject(subject: Subject) -> String {
         Subject::Floor(kind) => format!("floor: {}", kind.name()),
         Subject::Daemon(durability, Protocol::Native) => format!("cairnd: {}", durability.name()),
         Subject::Daemon(durability, Protocol::Tus) => format!("cairnd, tus: {}", durability.name()),
+        Subject::Daemon(durability, Protocol::Draft) => format!("cairnd, draft: {}", durability.name()),
     }
 }
 

@@ -15,9 +15,11 @@ pub use crate::http::fuzzing::*;
 pub type Door = fn(&[u8]) -> bool;
 
 /// Every door under the name of its fuzz target and of its folder of the corpus.
-pub const DOORS: [(&str, Door); 13] = [
+pub const DOORS: [(&str, Door); 15] = [
     ("content_disposition", content_disposition),
     ("digest_fields", digest_fields),
+    ("draft_append", draft_append),
+    ("draft_creation", draft_creation),
     ("entity_tags", entity_tags),
     ("form_parameters", form_parameters),
     ("multipart_form", multipart_form),

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use cairn_engine::engine::{Completion, Errand, Errands, MergeOutcome, SweepReport, Sweeping};
-use cairn_engine::{Caller, Digest, Engine, File, Refusal, Timestamp, UploadId};
+use cairn_engine::engine::{
+    Completion, Errand, Errands, Incoming, MergeOutcome, NewUpload, SweepReport, Sweeping,
+};
+use cairn_engine::{Caller, Digest, Engine, File, Owner, Refusal, Timestamp, Upload, UploadId};
 use tokio::sync::watch;
 
 use crate::auth::Gate;
@@ -86,6 +88,24 @@ impl House {
     ) -> Result<File, Refusal> {
         let begun = Instant::now();
         let answer = self.engine.complete(caller, id, completion).await;
+        if answer.is_ok() {
+            self.metrics.completed(begun.elapsed());
+        }
+        answer
+    }
+
+    /// [`Engine::upload_short`], timed.
+    ///
+    /// # Errors
+    /// As the engine's.
+    pub async fn upload_short(
+        &self,
+        owner: &Owner,
+        new: NewUpload,
+        incoming: Incoming,
+    ) -> Result<(Upload, File), Refusal> {
+        let begun = Instant::now();
+        let answer = self.engine.upload_short(owner, new, incoming).await;
         if answer.is_ok() {
             self.metrics.completed(begun.elapsed());
         }

@@ -17,6 +17,7 @@ const kinds = {
   creation: { ...size, uploadDataDuringCreation: true },
   draft: { ...size, protocol: 'ietf-draft-05' },
   'draft-chunked': { ...size, protocol: 'ietf-draft-05', chunkSize: 5 * MiB },
+  'draft-stream-chunked': { ...size, protocol: 'ietf-draft-05', chunkSize: 5 * MiB },
   stubborn: { ...size, chunkSize: 5 * MiB, ...retries },
   'stubborn-whole': { ...size, ...retries },
   aborted: { ...size, chunkSize: MiB },
@@ -25,7 +26,8 @@ const kinds = {
 
 const sources = {
   deferred: () => createReadStream(file).pipe(new PassThrough()),
-  // Of a file's stream in chunks the client never calls one the last, and so never says by the draft that it is done.
+  // Of a file's stream in chunks the client never calls one the last, and so never says by the draft that it is done:
+  // `draft-stream-chunked`.
   'draft-chunked': () => readFileSync(file),
 }
 const source = (sources[kind] ?? (() => createReadStream(file)))()

@@ -1,4 +1,5 @@
-//! What a request carries: bytes, or pieces that are made while they are sent, with or without a length.
+//! What a request carries: bytes, or pieces that are made while they are sent, or when the test says so, with or without
+//! a length.
 
 use std::io;
 use std::pin::Pin;
@@ -6,8 +7,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
+use tokio::sync::mpsc::UnboundedReceiver;
 
-type Pieces = Box<dyn Iterator<Item = io::Result<Bytes>> + Send>;
+enum Pieces {
+    Made(Box<dyn Iterator<Item = io::Result<Bytes>> + Send>),
+    Told(UnboundedReceiver<io::Result<Bytes>>),
+}
 
 /// A request's body.
 pub struct Body {
@@ -22,7 +27,12 @@ impl Body {
         pieces: impl Iterator<Item = io::Result<Bytes>> + Send + 'static,
         length: Option<u64>,
     ) -> Self {
-        Self { pieces: Box::new(pieces), length }
+        Self { pieces: Pieces::Made(Box::new(pieces)), length }
+    }
+
+    /// The pieces that a channel brings, until its other end is dropped; otherwise as [`pieces`](Self::pieces).
+    pub fn following(pieces: UnboundedReceiver<io::Result<Bytes>>, length: Option<u64>) -> Self {
+        Self { pieces: Pieces::Told(pieces), length }
     }
 
     /// A body without a length that sends `bytes` and breaks off.
@@ -37,7 +47,7 @@ impl<B: Into<Bytes>> From<B> for Body {
         let bytes = bytes.into();
         let length = Some(bytes.len() as u64);
         let piece = if bytes.is_empty() { None } else { Some(Ok(bytes)) };
-        Self { pieces: Box::new(piece.into_iter()), length }
+        Self { pieces: Pieces::Made(Box::new(piece.into_iter())), length }
     }
 }
 
@@ -45,8 +55,15 @@ impl hyper::body::Body for Body {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        Poll::Ready(self.pieces.next().map(|piece| piece.map(Frame::data)))
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let piece = match &mut self.pieces {
+            Pieces::Made(pieces) => Poll::Ready(pieces.next()),
+            Pieces::Told(pieces) => pieces.poll_recv(context),
+        };
+        piece.map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {

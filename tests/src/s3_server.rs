@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// A running S3 server with one bucket. It ends, and what it holds is removed, when it is dropped.
+#[derive(Debug)]
 pub struct S3Server {
     address: SocketAddr,
     folder: TempDir,

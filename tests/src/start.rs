@@ -10,6 +10,7 @@ use tokio::process::Command;
 use crate::binaries::binary;
 use crate::daemon::{Daemon, Ended};
 use crate::redis_server::RedisServer;
+use crate::s3_server::S3Server;
 
 /// What a daemon is started with. A daemon that is started again is started with the same.
 #[derive(Clone, Debug)]
@@ -23,31 +24,45 @@ pub struct Builder {
     tmpfs: Option<String>,
     /// Lives as long as the last daemon that was started with it.
     redis: Option<Arc<RedisServer>>,
+    /// So does this.
+    _s3: Option<Arc<S3Server>>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         let folder = Arc::new(TempDir::with_prefix("cairn-").expect("a temporary directory"));
-        let redis = is_on_redis().then(|| Arc::new(RedisServer::start()));
+        let redis = is_on("redis").then(|| Arc::new(RedisServer::start()));
+        let s3 = is_on("s3").then(|| Arc::new(S3Server::start()));
         let url = redis.as_ref().map(|redis| ("CAIRN__SESSIONS__URL".to_owned(), redis.url().into()));
+        let storage = s3.as_ref().map(|s3| storage(s3)).unwrap_or_default();
         Self {
             data_dir: folder.path().join("data"),
             folder,
             listen: "127.0.0.1:0".to_owned(),
             config: None,
-            environment: url.into_iter().collect(),
+            environment: url.into_iter().chain(storage).collect(),
             arguments: Vec::new(),
             tmpfs: None,
             redis,
+            _s3: s3,
         }
     }
 }
 
-/// Whether this is the program `tests/tests/on_redis.rs`: the tests of other programs once more, with a Redis of its
-/// own for each daemon.
-fn is_on_redis() -> bool {
+/// Whether this is the program `tests/tests/on_redis.rs` or `on_s3.rs`: the tests of other programs once more, with a
+/// server of its own for each daemon.
+fn is_on(store: &str) -> bool {
     let program = std::env::current_exe().expect("a program knows its own path");
-    program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("on_redis-"))
+    let begin = format!("on_{store}-");
+    program.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&begin))
+}
+
+/// The keys that put the bytes into a bucket.
+fn storage(s3: &S3Server) -> Vec<(String, OsString)> {
+    let options = s3.options().into_iter();
+    let options = options
+        .map(|(key, value)| (format!("CAIRN__STORAGE__OPTIONS__{}", key.to_uppercase()), value.into()));
+    options.chain([("CAIRN__STORAGE__SCHEME".to_owned(), "s3".into())]).collect()
 }
 
 impl Builder {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::contracts::{IfExists, Precondition};
 use crate::digest::Digest;
 use crate::extent::Receipt;
 use crate::id::{StorageName, UploadId};
@@ -11,6 +12,25 @@ use crate::time::Timestamp;
 
 /// What a client attached to an upload or file: a JSON object, kept as it came.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
+
+/// What was said, when an upload began, of the path that its file will have. It holds at the end, whoever completes the
+/// upload and in whichever protocol.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Naming {
+    /// If the path is taken, and completing does not say otherwise. With `None` the file is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_exists: Option<IfExists>,
+    /// What must hold of the path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precondition: Option<Precondition>,
+}
+
+impl Naming {
+    /// Whether nothing was said.
+    pub fn is_silent(&self) -> bool {
+        *self == Self::default()
+    }
+}
 
 /// Where an upload is in its life.
 ///
@@ -79,6 +99,9 @@ pub struct Upload {
     pub content_type: Option<String>,
     /// What the client attached.
     pub metadata: Metadata,
+    /// What was said of its path.
+    #[serde(default, skip_serializing_if = "Naming::is_silent")]
+    pub naming: Naming,
     /// A key under which the same owner's repeated creation finds this upload again.
     pub idempotency_key: Option<String>,
     /// When it was created.

@@ -44,6 +44,7 @@ fn upload(n: u64) -> Upload {
         storage: StorageName::DEFAULT,
         content_type: None,
         metadata: Default::default(),
+        naming: Default::default(),
         idempotency_key: None,
         created_at: Timestamp(1_000),
         expires_at: Timestamp(u64::MAX >> 12),

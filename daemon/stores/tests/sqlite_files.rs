@@ -71,6 +71,7 @@ fn upload(n: u128) -> Upload {
         storage: Default::default(),
         content_type: None,
         metadata: Default::default(),
+        naming: Default::default(),
         idempotency_key: None,
         created_at: NOW,
         expires_at: NOW,
@@ -200,11 +201,22 @@ async fn a_change_waits_for_another_process_that_holds_the_database() {
     assert!(sessions.load(id(1), View::Head).await.unwrap().is_some());
 }
 
+#[tokio::test]
+async fn sessions_from_before_a_path_was_spoken_of_are_read_as_if_nothing_was_said() {
+    let bench = Bench::new();
+    create(&bench.sessions(), 1).await;
+    let before = Connection::open(bench.path("sessions.sqlite")).unwrap();
+    before.execute_batch("ALTER TABLE uploads DROP COLUMN naming; PRAGMA user_version = 3;").unwrap();
+    before.close().unwrap();
+    let found = bench.sessions().load(id(1), View::Head).await.unwrap().unwrap();
+    assert_eq!(found.upload, upload(1));
+}
+
 #[test]
 fn a_database_of_a_newer_schema_is_refused_and_left_alone() {
     let bench = Bench::new();
     drop((bench.sessions(), bench.catalog()));
-    for (name, newest) in [("sessions.sqlite", 2), ("catalog.sqlite", 2)] {
+    for (name, newest) in [("sessions.sqlite", 4), ("catalog.sqlite", 2)] {
         let path = bench.path(name);
         let connection = Connection::open(&path).unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();

@@ -63,6 +63,39 @@ async fn the_draft_takes_a_file_in_chunks() {
     uploads_by_the_draft(10, "draft-chunked").await;
 }
 
+/// tus-js-client calls an upload done when its bytes are sent, and says `Upload-Complete: ?1` only of a source that
+/// tells its last slice; a file's stream in Node tells it only of the whole file. The draft completes an upload when
+/// the client says so, and for nothing else: so the bytes are all there, and the file is one that somebody else has
+/// to ask for.
+#[tokio::test]
+async fn by_the_draft_a_client_that_never_says_that_it_is_done_leaves_the_upload_open() {
+    let scene = Scene::open(11).await;
+    let endpoint = format!("http://{}/uploads/", scene.daemon.address());
+    let empty = scene.path("empty");
+    std::fs::write(&empty, "").unwrap();
+    let client = scene.daemon.client();
+    for (kind, file, length) in
+        [("draft-stream-chunked", scene.file(), scene.content.length()), ("draft-stream-chunked", empty, 0)]
+    {
+        let address = run(&mut node(&[kind, &endpoint, &file, "a.bin"])).await.address();
+        let path = address.strip_prefix(&format!("http://{}", scene.daemon.address())).unwrap().to_owned();
+        let head = client.call("HEAD", &path).header("upload-draft-interop-version", "6").send().await;
+        let told = ["upload-offset", "upload-length"].map(|field| head.header(field).unwrap().to_owned());
+        assert_eq!((head.status, head.header("upload-complete")), (204, Some("?0")));
+        assert_eq!(told, [length.to_string(), length.to_string()]);
+        let files = client.get("/v1/files").await.expect(200).json();
+        assert_eq!(files["items"], serde_json::json!([]));
+        let native = path.replace("/uploads/", "/v1/uploads/");
+        if length == 0 {
+            client.call("DELETE", &path).send().await.expect(204);
+        } else {
+            client.post(&format!("{native}/complete"), "").await.expect(200);
+            scene.expect_only("a.bin").await;
+            client.call("DELETE", "/v1/files/a.bin").send().await.expect(204);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_second_process_goes_on_where_the_first_one_stopped() {
     let scene = Scene::open(6).await;

@@ -3,7 +3,7 @@
 use cairn_tests::{Client, Content};
 use serde_json::json;
 
-use crate::scene::Scene;
+use super::scene::Scene;
 
 const CHUNK: u64 = 1000;
 

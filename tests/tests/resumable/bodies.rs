@@ -2,7 +2,7 @@
 
 use cairn_tests::RawConnection;
 
-use crate::scene::{PART, Scene};
+use super::scene::{PART, Scene};
 
 fn patch(path: &str, offset: u64, more: &str) -> String {
     format!(
@@ -69,7 +69,7 @@ async fn problems_are_of_the_registered_types_with_their_members() {
 #[tokio::test]
 async fn over_http2_uploads_on_one_connection_go_on_side_by_side() {
     let scene = Scene::open().await;
-    let draft = crate::scene::Draft(cairn_tests::Client::http2(scene.daemon.address()));
+    let draft = super::scene::Draft(cairn_tests::Client::http2(scene.daemon.address()));
     let path = draft.create(Some(10)).await;
     draft.patch(&path, 0, "?0", "hello").await.expect(204);
     let (offset, other) = tokio::join!(draft.offset(&path), draft.create(None));

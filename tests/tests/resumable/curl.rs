@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 use cairn_tests::Content;
 use tokio::process::Command;
 
-use crate::scene::Scene;
+use super::scene::Scene;
 
 async fn curl(arguments: &[&str]) -> Output {
     let mut command = Command::new("curl");

@@ -3,7 +3,7 @@
 use cairn_tests::{Call, Daemon};
 use serde_json::json;
 
-use crate::scene::{Scene, path_of};
+use super::scene::{Scene, path_of};
 
 fn named(scene: &Scene, disposition: &str) -> Call {
     let call = scene.draft.call("POST", "/uploads/").header("upload-complete", "?1");
@@ -46,6 +46,60 @@ async fn two_uploads_of_one_name_are_two_files_and_a_put_replaces() {
 }
 
 #[tokio::test]
+async fn a_condition_holds_at_the_end_or_nothing_is_replaced() {
+    let scene = Scene::open().await;
+    let client = &scene.draft.0;
+    let put = |body: &'static str| client.call("PUT", "/v1/files/a.txt").body(body).send();
+    let tag = put("one").await.expect(201).header("etag").unwrap().to_owned();
+    let begin = |field: &'static str, value: String| {
+        let call = scene.draft.call("PUT", "/v1/files/a.txt").header("upload-complete", "?0");
+        call.header(field, &value).body("th").send()
+    };
+    let matching = path_of(&begin("if-match", tag.clone()).await);
+    begin("if-none-match", "*".to_owned()).await.expect_problem(412, "precondition_failed");
+    let two = put("two").await.expect(200).header("etag").unwrap().to_owned();
+    begin("if-match", tag).await.expect_problem(412, "precondition_failed");
+    let last = scene.draft.patch(&matching, 2, "?1", "ree").await;
+    last.expect_problem(412, "precondition_failed");
+    assert_eq!(client.get("/v1/files/a.txt").await.expect(200).body, "two");
+    // What was asked for holds in every protocol: the native one does not replace it either.
+    let native = matching.replace("/uploads/", "/v1/uploads/");
+    let refused = client.post(&format!("{native}/complete"), "").await;
+    refused.expect_problem(412, "precondition_failed");
+    client.call("DELETE", "/v1/files/a.txt").send().await.expect(204);
+    let free = path_of(&begin("if-none-match", "*".to_owned()).await);
+    put("four").await.expect(201);
+    scene.draft.patch(&free, 2, "?1", "").await.expect_problem(412, "precondition_failed");
+    client.call("DELETE", "/v1/files/a.txt").send().await.expect(204);
+    let last = scene.draft.patch(&free, 2, "?1", "").await.expect(201);
+    assert_ne!(last.header("etag").unwrap(), two);
+    let file = client.get("/v1/files/a.txt").await.expect(200);
+    assert_eq!(file.body, "th");
+}
+
+#[tokio::test]
+async fn what_the_protocol_keeps_for_itself_is_not_in_the_file() {
+    let scene = Scene::open().await;
+    let file = named(&scene, "inline; filename=a.txt").body("one").send().await.expect(201).json();
+    assert_eq!(file["metadata"], json!({}));
+    let begin = |name: &'static str| {
+        let call = scene.draft.call("POST", "/uploads/").header("upload-complete", "?0");
+        call.header("content-disposition", &format!("inline; filename={name}")).body("two").send()
+    };
+    // A taken name is numbered, as was said in the beginning, whoever completes.
+    let native = path_of(&begin("a.txt").await).replace("/uploads/", "/v1/uploads/");
+    let shown = scene.draft.0.get(&native).await.expect(200);
+    assert!(!shown.text().contains("rename"), "{shown:?}");
+    let done = scene.draft.0.post(&format!("{native}/complete"), "").await.expect(200).json();
+    assert_eq!(done["file"]["path"], "a (2).txt");
+    // Unless completing says otherwise.
+    let native = path_of(&begin("a.txt").await).replace("/uploads/", "/v1/uploads/");
+    let replace = r#"{"if_exists": "replace"}"#;
+    let done = scene.draft.0.post(&format!("{native}/complete"), replace).await.expect(200).json();
+    assert_eq!(done["file"]["path"], "a.txt");
+}
+
+#[tokio::test]
 async fn without_the_draft_a_post_is_a_whole_file() {
     let scene = Scene::open().await;
     let call =
@@ -84,7 +138,7 @@ async fn a_client_of_tus_that_speaks_the_draft_is_understood() {
     let call = scene.draft.0.call("POST", "/uploads/").header("upload-draft-interop-version", "6");
     let call = call.header("upload-length", "10").header("upload-complete", "?0");
     let metadata = "filename dHdvLmJpbg==,filetype dmlkZW8vbXA0";
-    let call = call.header("upload-metadata", metadata).header("content-type", crate::scene::PART);
+    let call = call.header("upload-metadata", metadata).header("content-type", super::scene::PART);
     let created = call.body("hello").send().await;
     assert_eq!(created.header("upload-offset"), Some("5"));
     let file = scene.draft.patch(&path_of(&created), 5, "?1", "world").await.expect(201).json();

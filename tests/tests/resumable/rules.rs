@@ -2,9 +2,9 @@
 
 use cairn_tests::{Chapter, Rule, check_conformance};
 
-use crate::scene::Scene;
-use crate::table::Given::{self, Complete, Nothing, Removed, Sent, Unknown};
-use crate::table::Row;
+use super::scene::Scene;
+use super::table::Given::{self, Complete, Nothing, Removed, Sent, Unknown};
+use super::table::Row;
 
 const fn row(
     section: &'static str,
@@ -62,7 +62,12 @@ const ROWS: &[Row] = &[
     row("Creation", "a part of a file is no file", Nothing, &["GET /v1/files/part"], "", &["404"], &[]),
     row("Creation", "only if the path is free: it is not", Nothing, &["PUT /v1/files/put", "upload-complete: ?0", "if-none-match: *"], "", &["412", "upload-complete: ?0", "!location"], &[]),
     row("Creation", "only if the path is free: it is", Nothing, &["PUT /v1/files/free", "upload-complete: ?1", "if-none-match: *"], "x", &["201", "upload-complete: ?1"], &[]),
-    row("Creation", "another condition cannot be kept", Nothing, &["PUT /v1/files/put", "upload-complete: ?0", "if-match: *"], "", &["400", "upload-complete: ?0", "!location"], &[]),
+    row("Creation", "only if the path is taken: it is", Nothing, &["PUT /v1/files/put", "upload-complete: ?0", "if-match: *"], "", &["201", "upload-complete: ?0", "location"], &[]),
+    row("Creation", "only if the path is taken: it is not", Nothing, &["PUT /v1/files/nothing", "upload-complete: ?0", "if-match: *"], "", &["412", "upload-complete: ?0", "!location"], &[]),
+    row("Creation", "only if the file is another one", Nothing, &["PUT /v1/files/put", "upload-complete: ?1", "if-match: \"other\""], "x", &["412", "upload-complete: ?0", "!location"], &[]),
+    row("Creation", "only if a file's tag is not this one: not offered", Nothing, &["PUT /v1/files/put", "upload-complete: ?0", "if-none-match: \"a\""], "", &["400", "upload-complete: ?0", "!location"], &[]),
+    row("Creation", "If-Match among uploads has no file to match", Nothing, &["POST", "upload-complete: ?0", "if-match: *"], "", &["400", "upload-complete: ?0", "!location"], &[]),
+    row("Creation", "by PATCH of a file: not offered", Nothing, &["PATCH /v1/files/put", "upload-complete: ?0"], "", &["405", "!location"], &[]),
     row("Creation", "a bad path", Nothing, &["PUT /v1/files/a//b", "upload-complete: ?0"], "", &["400", "!location"], &[]),
     row("Creation", "with an encoding", Nothing, &["POST", "upload-complete: ?0", "content-encoding: gzip"], "x", &["415", "!location"], &[]),
     row("Versions", "6 is repeated", Nothing, &["POST", "upload-draft-interop-version: 6", "upload-complete: ?0"], "", &["201", "upload-draft-interop-version: 6"], &[]),

@@ -2,7 +2,7 @@
 
 use cairn_tests::{Manner, compare};
 
-use crate::scene::{Draft, PART};
+use super::scene::{Draft, PART};
 
 const MANNER: Manner = Manner { version: ("upload-draft-interop-version", "8"), body_type: ("PART", PART) };
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use cairn_tests::Content;
 
-use crate::scene::Scene;
+use super::scene::Scene;
 
 #[tokio::test]
 async fn begun_natively_watched_and_gone_on_with_by_tus_completed_natively() {
@@ -35,7 +35,7 @@ async fn begun_by_tus_sent_natively_out_of_order_and_ended_by_tus() {
     let content = Content::new(6, 4000);
     let created = scene.tus.call("POST", "/files/").header("upload-length", "4000");
     let metadata = "filename dHdvLmJpbg==,filetype dmlkZW8vbXA0";
-    let path = crate::scene::path_of(&created.header("upload-metadata", metadata).send().await);
+    let path = super::scene::path_of(&created.header("upload-metadata", metadata).send().await);
     let native = path.replace("/files/", "/v1/uploads/");
     let head = scene.tus.0.get(&native).await.expect(200).json();
     assert_eq!((&head["path"], &head["length"]), (&json!("two.bin"), &json!(4000)));

@@ -2,7 +2,7 @@
 
 use cairn_tests::{Daemon, exchange};
 
-use crate::scene::Scene;
+use super::scene::Scene;
 
 async fn location(scene: &Scene, fields: &[(&str, &str)]) -> String {
     let mut call = scene.tus.call("POST", "/files/").header("upload-length", "5");

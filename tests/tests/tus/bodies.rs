@@ -2,7 +2,7 @@
 
 use cairn_tests::{Body, Content, RawConnection, exchange};
 
-use crate::scene::{BYTES, Scene, path_of};
+use super::scene::{BYTES, Scene, path_of};
 
 fn patch(path: &str, offset: u64, more: &str) -> String {
     format!(

@@ -2,7 +2,7 @@
 
 use cairn_tests::{Answer, Content, Daemon, left_behind};
 
-use crate::scene::{BYTES, Scene, Tus, path_of};
+use super::scene::{BYTES, Scene, Tus, path_of};
 
 /// A finished part with these bytes; its path.
 async fn part(tus: &Tus, bytes: impl Into<bytes::Bytes>) -> String {

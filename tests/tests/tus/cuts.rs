@@ -1,14 +1,11 @@
-//! Bodies that are cut: by FIN, by RST, by the death of the daemon.
-
-use std::time::Duration;
+//! Bodies that are cut under a checksum. Others are in `tests/interrupted.rs`.
 
 use cairn_tests::{Builder, Content, Daemon};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::scene::{BYTES, Scene, Tus};
+use super::scene::{BYTES, Scene, Tus};
 
-const ROLL: u64 = 64 * 1024;
 const LENGTH: u64 = 4 << 20;
 const SENT: u64 = (1 << 20) + 777;
 
@@ -29,62 +26,6 @@ async fn partly_sent(scene: &Scene, path: &str, content: Content, checksum: &str
     assert!(asked.starts_with(b"HTTP/1.1 100 "));
     stream.write_all(&content.range(0..SENT)).await.unwrap();
     stream
-}
-
-/// Waits until the daemon has recorded that much of an upload, as the native API tells without stopping anything.
-async fn recorded(tus: &Tus, path: &str, least: u64) {
-    let native = path.replace("/files/", "/v1/uploads/");
-    let look = async {
-        while tus.0.get(&native).await.json()["received_bytes"].as_u64().unwrap() < least {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(cairn_tests::LIMIT, look).await.expect("recorded in time");
-}
-
-async fn is_kept_and_goes_on(tus: &Tus, path: &str, content: Content) {
-    let offset = tus.offset(path).await;
-    assert!(offset <= SENT && offset + ROLL >= SENT, "{offset} of {SENT}");
-    tus.patch(path, offset, content.range(offset..LENGTH)).await.expect(204);
-    assert_eq!(tus.content(path).await, content.bytes());
-}
-
-#[tokio::test]
-async fn what_arrived_before_a_fin_counts() {
-    let scene = Scene::with(builder()).await;
-    let content = Content::new(1, LENGTH);
-    let path = scene.tus.create(LENGTH).await;
-    let mut stream = partly_sent(&scene, &path, content, "").await;
-    stream.shutdown().await.unwrap();
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
-    is_kept_and_goes_on(&scene.tus, &path, content).await;
-}
-
-#[tokio::test]
-async fn what_arrived_before_a_reset_counts() {
-    let scene = Scene::with(builder()).await;
-    let content = Content::new(2, LENGTH);
-    let path = scene.tus.create(LENGTH).await;
-    let stream = partly_sent(&scene, &path, content, "").await;
-    // Bytes that the daemon has not read yet are lost with a reset.
-    recorded(&scene.tus, &path, SENT / ROLL * ROLL).await;
-    stream.set_zero_linger().unwrap();
-    drop(stream);
-    is_kept_and_goes_on(&scene.tus, &path, content).await;
-}
-
-#[tokio::test]
-async fn what_was_recorded_before_the_daemon_is_killed_counts() {
-    let mut scene = Scene::with(builder()).await;
-    let content = Content::new(3, LENGTH);
-    let path = scene.tus.create(LENGTH).await;
-    let stream = partly_sent(&scene, &path, content, "").await;
-    recorded(&scene.tus, &path, SENT / ROLL * ROLL).await;
-    scene.daemon.kill9().await;
-    drop(stream);
-    scene.daemon.restart().await;
-    is_kept_and_goes_on(&Tus(scene.daemon.client()), &path, content).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cairn_tests::{Call, Daemon};
 
-use crate::scene::{BYTES, Scene, path_of};
+use super::scene::{BYTES, Scene, path_of};
 
 fn named(scene: &Scene, metadata: &str, length: usize) -> Call {
     let call = scene.tus.call("POST", "/files/").header("upload-length", &length.to_string());

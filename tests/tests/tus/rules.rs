@@ -2,9 +2,9 @@
 
 use cairn_tests::{Chapter, Rule, check_conformance};
 
-use crate::scene::Scene;
-use crate::table::Given::{self, Deferred, Nothing, Removed, Sent};
-use crate::table::Row;
+use super::scene::Scene;
+use super::table::Given::{self, Deferred, Nothing, Removed, Sent};
+use super::table::Row;
 
 const fn row(
     rule: &'static str,

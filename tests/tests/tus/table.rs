@@ -2,7 +2,7 @@
 
 use cairn_tests::{Manner, compare};
 
-use crate::scene::{BYTES, Tus};
+use super::scene::{BYTES, Tus};
 
 const MANNER: Manner = Manner { version: ("tus-resumable", "1.0.0"), body_type: ("BYTES", BYTES) };
 

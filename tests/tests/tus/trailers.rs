@@ -12,7 +12,7 @@ use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-use crate::scene::{BYTES, Scene};
+use super::scene::{BYTES, Scene};
 
 /// `sha1` of `world`.
 const GOOD: &str = "sha1 fCEUM/AgcVl3Qeb/Wo6jR4mrv0M=";

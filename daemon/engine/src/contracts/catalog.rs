@@ -28,7 +28,8 @@ pub enum IfExists {
 }
 
 /// A condition on what the path names now (RFC 9110 section 13.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Precondition {
     /// `If-None-Match: *`: it names nothing.
     Absent,

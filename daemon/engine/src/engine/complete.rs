@@ -3,7 +3,7 @@
 use super::rebuild::{ATTEMPTS, loses, must_be_there};
 use super::{Completion, Engine};
 use crate::chunks;
-use crate::contracts::{Precondition, Publication, Session, Settlement, View};
+use crate::contracts::{Publication, Session, Settlement, View};
 use crate::coverage::{Coverage, Piece};
 use crate::digest::joining::Joiner;
 use crate::digest::{Algorithm, Digest, tree};
@@ -32,16 +32,15 @@ impl Engine {
         id: UploadId,
         completion: Completion,
     ) -> Result<File, Refusal> {
-        self.complete_if(caller, id, completion, None).await.map(|(file, _)| file)
+        self.complete_told(caller, id, completion).await.map(|(file, _)| file)
     }
 
-    /// [`complete`](Self::complete) under a precondition on the path; the file, and whether its path is new.
-    pub(super) async fn complete_if(
+    /// [`complete`](Self::complete), telling the file and whether its path is new.
+    pub(super) async fn complete_told(
         &self,
         caller: &Caller,
         id: UploadId,
         completion: Completion,
-        precondition: Option<Precondition>,
     ) -> Result<(File, bool), Refusal> {
         self.session(caller, id, View::Head).await?;
         let _turn = self.completing.turn(id).await;
@@ -55,7 +54,7 @@ impl Engine {
         let frozen = self.freeze(id).await?;
         let storage = frozen.upload.storage.clone();
         let joined = super::join::is_joined(id, &frozen.receipts);
-        let published = self.publish_frozen(frozen, completion, precondition).await;
+        let published = self.publish_frozen(frozen, completion).await;
         // What was joined never takes bytes, so it is not opened again.
         if !joined && published.as_ref().is_err_and(|refusal| refusal.failed_store().is_none()) {
             let from = [State::Completing];
@@ -92,12 +91,7 @@ impl Engine {
         Err(loses("settle"))
     }
 
-    async fn publish_frozen(
-        &self,
-        frozen: Session,
-        completion: Completion,
-        precondition: Option<Precondition>,
-    ) -> Result<(File, bool), Refusal> {
+    async fn publish_frozen(&self, frozen: Session, completion: Completion) -> Result<(File, bool), Refusal> {
         let upload = frozen.upload;
         let coverage = Coverage::of(frozen.receipts);
         let length = agreed(&upload, &coverage, &completion)?;
@@ -112,8 +106,8 @@ impl Engine {
             upload: Some(upload.id),
             owner: upload.owner,
             path: upload.path,
-            if_exists: completion.if_exists,
-            precondition,
+            if_exists: completion.if_exists.or(upload.naming.if_exists).unwrap_or_default(),
+            precondition: upload.naming.precondition,
             length: proven.length,
             digest: declared.unwrap_or_else(|| blob.clone()),
             blob,
@@ -124,7 +118,7 @@ impl Engine {
             now: self.now(),
             max_used_bytes: None,
         };
-        self.publish(publication).await
+        self.publish_staged(publication).await
     }
 
     /// The digests and the extents of the whole. A stretch that a later one hides in part is read for its receipt.
@@ -253,7 +247,7 @@ pub(super) fn agreed(upload: &Upload, coverage: &Coverage, completion: &Completi
     })
 }
 
-fn identity(digests: &[Digest]) -> Result<Digest, Refusal> {
+pub(super) fn identity(digests: &[Digest]) -> Result<Digest, Refusal> {
     let blake3 = digests.iter().find(|digest| digest.algorithm() == Algorithm::Blake3);
     blake3.cloned().ok_or(Refusal::Damaged)
 }

@@ -2,7 +2,7 @@
 
 use super::{Created, Engine, NewUpload, UploadStatus};
 use crate::chunks;
-use crate::contracts::{Admission, Creation, Failure, IfExists, Publication, Published, StoreError};
+use crate::contracts::{Admission, Creation, Failure, Publication, Published, StoreError};
 use crate::digest::Digest;
 use crate::file::{Blob, File};
 use crate::id::UploadId;
@@ -10,7 +10,7 @@ use crate::owner::{Caller, Owner};
 use crate::path::FilePath;
 use crate::policy::Instant;
 use crate::refusal::Refusal;
-use crate::upload::{Manifest, Metadata, State, Upload};
+use crate::upload::{Manifest, Metadata, Naming, State, Upload};
 
 impl Engine {
     /// Begins an upload, or answers with the finished file where the `instant` rule allows it.
@@ -50,9 +50,10 @@ impl Engine {
     /// Begins an upload, whatever content is there already.
     ///
     /// # Errors
-    /// What the client asked for is outside a limit, or a store failed.
+    /// What the client asked for is outside a limit, its precondition does not hold now, or a store failed.
     pub async fn begin_upload(&self, owner: &Owner, new: NewUpload) -> Result<Upload, Refusal> {
         let upload = self.planned(owner, new).await?;
+        self.must_hold(owner, &upload.path, upload.naming.precondition.as_ref()).await?;
         match self.begin(&upload).await? {
             Some(known) => self.find_upload(&Caller::User(owner.clone()), known).await,
             None => Ok(upload),
@@ -113,6 +114,7 @@ impl Engine {
             storage,
             content_type: new.content_type,
             metadata: new.metadata,
+            naming: new.naming,
             idempotency_key: new.idempotency_key,
             created_at: now,
             expires_at: now.after(policy.ttl),
@@ -142,6 +144,7 @@ impl Engine {
             chunk_size: None,
             content_type: None,
             metadata: Metadata::new(),
+            naming: Naming::default(),
             idempotency_key: None,
         };
         let upload = self.planned(owner, new).await?;
@@ -194,8 +197,8 @@ impl Engine {
             upload: None,
             owner: upload.owner.clone(),
             path: upload.path.clone(),
-            if_exists: IfExists::Replace,
-            precondition: None,
+            if_exists: upload.naming.if_exists.unwrap_or_default(),
+            precondition: upload.naming.precondition.clone(),
             length: blob.length,
             blob: blob.id,
             digests: blob.digests,
@@ -209,16 +212,30 @@ impl Engine {
         self.publish(publication).await.map(|(file, _)| file)
     }
 
-    /// Publishes within the owner's quota, whatever bound the publication brings, and turns what a catalog refuses into
-    /// a refusal; the file, and whether its path is new. The bytes of an upload are staged already; what comes from
-    /// none must fit beside everything that is.
-    pub(super) async fn publish(&self, mut publication: Publication) -> Result<(File, bool), Refusal> {
+    /// Publishes what is staged already, within the owner's quota, whatever bound the publication brings, and turns what
+    /// a catalog refuses into a refusal; the file, and whether its path is new.
+    pub(super) async fn publish_staged(&self, publication: Publication) -> Result<(File, bool), Refusal> {
+        let quota = self.policy_of(&publication.owner).await?.quota;
+        let _turn = self.owner_turn(&publication.owner).await?;
+        self.publish_in_turn(Publication { max_used_bytes: quota, ..publication }, quota).await
+    }
+
+    /// The same of what is not staged: it must fit beside everything that is.
+    pub(super) async fn publish(&self, publication: Publication) -> Result<(File, bool), Refusal> {
         let quota = self.policy_of(&publication.owner).await?.quota;
         let turn = self.owner_turn(&publication.owner).await?;
-        publication.max_used_bytes = match publication.upload.is_some() || turn.is_none() {
+        let max_used_bytes = match turn.is_none() {
             true => quota,
             false => self.most_used(&publication.owner).await?,
         };
+        self.publish_in_turn(Publication { max_used_bytes, ..publication }, quota).await
+    }
+
+    async fn publish_in_turn(
+        &self,
+        publication: Publication,
+        quota: Option<u64>,
+    ) -> Result<(File, bool), Refusal> {
         match self.ground.catalog.publish(&publication).await? {
             Published::File { file, created, .. } => Ok((*file, created)),
             Published::Exists(existing) => Err(Refusal::FileExists { existing }),

@@ -5,20 +5,18 @@ use std::ops::Range;
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, stream};
 
+use super::short::Said;
 use super::{Account, Completion, Engine, Incoming, NewUpload, Stored, WholeFile, reading};
 use crate::contracts::{
-    ByteStream, FileFilter, IfExists, Listing, Move, Moved, PageRequest, Precondition, Publication,
-    StorageTotals, Totals,
+    ByteStream, FileFilter, Listing, Move, Moved, PageRequest, Precondition, StorageTotals, Totals,
 };
-use crate::digest::body::BodyVerifier;
-use crate::digest::running::PrefixDigests;
-use crate::digest::{Algorithm, Digest};
+use crate::digest::Digest;
 use crate::file::{Blob, Content, File};
 use crate::id::{ObjectKey, StorageName, UploadId};
 use crate::owner::{Caller, Owner};
 use crate::path::FilePath;
 use crate::refusal::Refusal;
-use crate::upload::Metadata;
+use crate::upload::{Metadata, Naming};
 
 impl Engine {
     /// Stores a whole file that comes in one body.
@@ -38,7 +36,7 @@ impl Engine {
         if let Some(asked) = incoming.length.filter(|length| *length > policy.max_length) {
             return Err(Refusal::TooLong { asked, limit: policy.max_length });
         }
-        self.must_hold(owner, &file).await?;
+        self.must_hold(owner, &file.path, file.precondition.as_ref()).await?;
         let placed = policy.placed(owner, &file.path, incoming.length).is_some();
         if !placed && incoming.length.is_none_or(|length| length <= policy.inline_bytes) {
             let small = gather(&mut incoming, policy.inline_bytes).await?;
@@ -50,9 +48,14 @@ impl Engine {
     }
 
     /// Looks at the precondition before the body is read; publishing looks again.
-    async fn must_hold(&self, owner: &Owner, file: &WholeFile) -> Result<(), Refusal> {
-        let Some(precondition) = &file.precondition else { return Ok(()) };
-        let existing = self.ground.catalog.find_file(owner, &file.path).await?;
+    pub(super) async fn must_hold(
+        &self,
+        owner: &Owner,
+        path: &FilePath,
+        precondition: Option<&Precondition>,
+    ) -> Result<(), Refusal> {
+        let Some(precondition) = precondition else { return Ok(()) };
+        let existing = self.ground.catalog.find_file(owner, path).await?;
         let holds = match (precondition, existing) {
             (Precondition::Absent, existing) => existing.is_none(),
             (Precondition::Present, existing) => existing.is_some(),
@@ -68,44 +71,15 @@ impl Engine {
         bytes: Bytes,
         incoming: Incoming,
     ) -> Result<Stored, Refusal> {
-        let mut verifier = BodyVerifier::new(incoming.digests);
-        verifier.update(&bytes);
-        verifier.finish()?;
-        let blob = Digest::blake3(*blake3::hash(&bytes).as_bytes());
-        let mut digests = vec![blob.clone()];
-        let mut wanted = self.policy().digests.clone();
-        wanted.extend(file.digest.as_ref().map(Digest::algorithm));
-        wanted.retain(|algorithm| *algorithm != Algorithm::Blake3);
-        if !wanted.is_empty() {
-            let mut prefix = PrefixDigests::new(&wanted);
-            prefix.update(&bytes);
-            digests.extend(prefix.finish());
-        }
-        if let Some(expected) = &file.digest {
-            let computed = digests.iter().find(|digest| digest.algorithm() == expected.algorithm());
-            let computed = computed.ok_or(Refusal::Damaged)?.clone();
-            if computed != *expected {
-                let expected = expected.clone();
-                return Err(Refusal::Digest { expected, computed, suspect_chunks: Vec::new() });
-            }
-        }
-        let publication = Publication {
+        let said = Said {
             upload: None,
-            owner: owner.clone(),
             path: file.path,
-            if_exists: IfExists::Replace,
-            precondition: file.precondition,
-            length: bytes.len() as u64,
-            digest: file.digest.unwrap_or_else(|| blob.clone()),
-            blob,
-            digests,
-            content: Content::Inline(bytes),
+            naming: Naming { if_exists: None, precondition: file.precondition },
+            digest: file.digest,
             content_type: file.content_type,
             metadata: Metadata::new(),
-            now: self.now(),
-            max_used_bytes: None,
         };
-        let (file, created) = self.publish(publication).await?;
+        let (file, created) = self.publish_short(owner, said, bytes, incoming).await?;
         Ok(Stored { file, created })
     }
 
@@ -117,12 +91,13 @@ impl Engine {
             chunk_size: None,
             content_type: file.content_type,
             metadata: Metadata::new(),
+            naming: Naming { if_exists: None, precondition: file.precondition },
             idempotency_key: None,
         };
         let upload = self.planned(owner, new).await?;
         let id = upload.id;
         self.begin(&upload).await?;
-        let stored = self.fill(owner, id, incoming, file.precondition).await;
+        let stored = self.fill(owner, id, incoming).await;
         if stored.is_err()
             && let Err(error) = self.purge(id).await
         {
@@ -131,20 +106,14 @@ impl Engine {
         stored
     }
 
-    async fn fill(
-        &self,
-        owner: &Owner,
-        id: UploadId,
-        incoming: Incoming,
-        precondition: Option<Precondition>,
-    ) -> Result<Stored, Refusal> {
+    async fn fill(&self, owner: &Owner, id: UploadId, incoming: Incoming) -> Result<Stored, Refusal> {
         let announced = incoming.length;
         let received = self.append(owner, id, 0, incoming).await.map_err(nothing_kept)?;
         if announced.is_some_and(|announced| announced != received) {
             return Err(Refusal::Body { error: crate::refusal::BodyError::Broken, kept: 0 });
         }
         let caller = Caller::User(owner.clone());
-        let (file, created) = self.complete_if(&caller, id, Completion::default(), precondition).await?;
+        let (file, created) = self.complete_told(&caller, id, Completion::default()).await?;
         Ok(Stored { file, created })
     }
 
@@ -288,7 +257,7 @@ impl Engine {
 }
 
 /// The whole body, if it has at most `limit` bytes; else what was read is put back in front of the rest.
-async fn gather(incoming: &mut Incoming, limit: u64) -> Result<Option<Bytes>, Refusal> {
+pub(super) async fn gather(incoming: &mut Incoming, limit: u64) -> Result<Option<Bytes>, Refusal> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut gathered = BytesMut::new();
     while let Some(bytes) = incoming.body.next().await {

@@ -249,7 +249,7 @@ pub(super) fn is_joined(id: UploadId, receipts: &[Receipt]) -> bool {
 
 /// A file of the same name stays.
 fn numbered() -> Completion {
-    Completion { if_exists: IfExists::Rename, ..Completion::default() }
+    Completion { if_exists: Some(IfExists::Rename), ..Completion::default() }
 }
 
 fn warn(id: UploadId, refusal: &Refusal) {

@@ -26,6 +26,7 @@
 mod accounts;
 mod allowance;
 mod append;
+mod appending;
 mod blobs;
 mod complete;
 mod create;
@@ -42,6 +43,7 @@ mod resume;
 mod running;
 mod scan;
 mod session;
+mod short;
 mod sweep;
 mod unfinished;
 mod words;

@@ -18,7 +18,7 @@ use crate::file::File;
 use crate::id::{ObjectKey, StorageName, UploadId};
 use crate::owner::Caller;
 use crate::refusal::Refusal;
-use crate::upload::{State, Upload};
+use crate::upload::{Naming, State, Upload};
 
 impl Engine {
     /// The record of an upload that the caller may see: from the session store, made whole if that has forgotten
@@ -87,6 +87,7 @@ impl Engine {
             storage: StorageName::DEFAULT,
             content_type: file.content_type,
             metadata: file.metadata,
+            naming: Naming::default(),
             idempotency_key: None,
             created_at: file.created_at,
             expires_at: origin.published_at.after(self.policy().remember),

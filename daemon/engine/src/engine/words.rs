@@ -12,7 +12,7 @@ use crate::file::File;
 use crate::id::StorageName;
 use crate::path::FilePath;
 use crate::refusal::BodyError;
-use crate::upload::{Metadata, Upload};
+use crate::upload::{Metadata, Naming, Upload};
 
 /// A request's body on its way in.
 pub struct Incoming {
@@ -77,6 +77,8 @@ pub struct NewUpload {
     pub content_type: Option<String>,
     /// Whatever the client attaches.
     pub metadata: Metadata,
+    /// What is said of the path.
+    pub naming: Naming,
     /// The same key finds the same upload again.
     pub idempotency_key: Option<String>,
 }
@@ -150,8 +152,8 @@ pub struct Completion {
     pub digest: Option<Digest>,
     /// The length, if it is declared only now.
     pub length: Option<u64>,
-    /// If the path is taken.
-    pub if_exists: IfExists,
+    /// If the path is taken: other than was said when the upload began.
+    pub if_exists: Option<IfExists>,
 }
 
 /// A whole file in one request.

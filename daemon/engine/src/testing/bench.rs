@@ -153,6 +153,7 @@ pub fn wish(path: &str, length: Option<u64>, chunk_size: Option<u64>) -> NewUplo
         chunk_size,
         content_type: None,
         metadata: Metadata::new(),
+        naming: Default::default(),
         idempotency_key: None,
     }
 }

@@ -14,7 +14,8 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 
 use crate::contracts::{
-    Attempt, ByteStream, Failure, ListedObject, ObjectStore, Place, Placement, StoreError, Surveyed,
+    Attempt, ByteStream, Failure, IfExists, ListedObject, ObjectStore, Place, Placement, Precondition,
+    StoreError, Surveyed,
 };
 use crate::digest::Checksum;
 use crate::digest::tree::Subtrees;
@@ -22,7 +23,7 @@ use crate::extent::{Extent, Receipt};
 use crate::id::{ObjectKey, StorageName, UploadId};
 use crate::owner::Owner;
 use crate::time::Timestamp;
-use crate::upload::{Manifest, Metadata, State, Upload};
+use crate::upload::{Manifest, Metadata, Naming, State, Upload};
 
 /// A store under test.
 pub struct Subject {
@@ -132,6 +133,7 @@ pub(super) fn manifest() -> Manifest {
         storage: StorageName::DEFAULT,
         content_type: Some("text/plain".to_owned()),
         metadata: Metadata::new(),
+        naming: Naming { if_exists: Some(IfExists::Fail), precondition: Some(Precondition::Absent) },
         idempotency_key: None,
         created_at: Timestamp(1),
         expires_at: Timestamp(2),

@@ -10,7 +10,7 @@ use crate::extent::{Extent, Receipt};
 use crate::id::{ObjectKey, StorageName, UploadId};
 use crate::owner::Owner;
 use crate::time::Timestamp;
-use crate::upload::{State, Upload};
+use crate::upload::{Naming, State, Upload};
 
 /// No limit on what an owner stages.
 pub(super) const FREE: Admission = Admission { max_open: u64::MAX, max_staged_bytes: None };
@@ -35,6 +35,7 @@ pub(super) fn upload(n: u128) -> Upload {
         storage: StorageName::DEFAULT,
         content_type: None,
         metadata: Default::default(),
+        naming: Default::default(),
         idempotency_key: None,
         created_at: Timestamp(1_000),
         expires_at: Timestamp(5_000),
@@ -55,6 +56,10 @@ pub(super) fn rich_upload(n: u128) -> Upload {
         storage: "cold-2".parse().unwrap(),
         content_type: Some("video/mp4; codecs=\"x\"".to_owned()),
         metadata: json!({"name": "ü", "deep": {"n": [1, 2.5, null, true]}}).as_object().unwrap().clone(),
+        naming: Naming {
+            if_exists: Some(IfExists::Rename),
+            precondition: Some(Precondition::Blob(vec![Digest::blake3([9; 32])])),
+        },
         idempotency_key: Some("key 'with' \"quotes\"".to_owned()),
         created_at: Timestamp(0),
         expires_at: Timestamp(u64::MAX >> 1),

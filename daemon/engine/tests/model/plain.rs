@@ -212,7 +212,7 @@ impl Upload {
             Declared::Right => Some(known),
             Declared::Wrong => Some(if known.is_multiple_of(2) { known + 1 } else { known - 1 }),
         };
-        Completion { digest, length, if_exists }
+        Completion { digest, length, if_exists: Some(if_exists) }
     }
 
     /// The content, if the upload can be completed like this.

@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use cairn_engine::contracts::{IfExists, Move};
 use cairn_engine::engine::{Completion, NewUpload, UploadStatus};
-use cairn_engine::upload::Metadata;
+use cairn_engine::upload::{Metadata, Naming};
 use cairn_engine::{Caller, File, FilePath, Owner, Refusal, UploadId};
 
 use super::envelope::{Fault, done};
@@ -31,6 +31,7 @@ pub(crate) async fn init(State(door): State<Door>, request: Request) -> Result<R
         chunk_size: parameters.length("chunksize")?,
         content_type: None,
         metadata: Metadata::new(),
+        naming: Naming::default(),
         idempotency_key: None,
     };
     let engine = door.engine.clone();
@@ -148,7 +149,7 @@ async fn finish(
         Err(refusal) => return Err(refusal),
     };
     let if_exists = if same { IfExists::Replace } else { IfExists::Rename };
-    let completion = Completion { if_exists, ..Completion::default() };
+    let completion = Completion { if_exists: Some(if_exists), ..Completion::default() };
     let file = door.house.complete(&caller, begun.upload.id, completion).await?;
     match filename {
         Some(name) if is_unnamed(&begun) && name != file.path => named(&door, &owner, file, &name).await,

@@ -10,6 +10,7 @@ pub use self::forms::{form_parameters, multipart_form};
 pub(crate) use self::names::must_be_harmless;
 pub use self::names::paths;
 pub use super::content::fuzzing::{content_disposition, entity_tags, range};
+pub use super::resumable::fuzzing::{draft_append, draft_creation};
 pub use super::tus::fuzzing::{tus_address, tus_checksum, tus_concat, tus_creation, tus_metadata};
 
 use super::{digests, numbers as grammar};

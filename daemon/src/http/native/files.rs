@@ -55,14 +55,17 @@ fn content_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 /// What must hold of the path: `If-Match`, or `If-None-Match: *`.
-fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
+///
+/// # Errors
+/// 400 `bad_precondition`.
+pub(crate) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
     let bad = |detail: &str| Err(Problem::bad("bad_precondition", "Not a precondition").detail(detail));
     let matching = tags::of(headers, &header::IF_MATCH);
     let none_matching = tags::of(headers, &header::IF_NONE_MATCH);
     match (matching, none_matching) {
         (None, None) => Ok(None),
         (None, Some(Tags::Any)) => Ok(Some(Precondition::Absent)),
-        (None, Some(Tags::Listed(_))) => bad("a PUT takes If-None-Match only as *"),
+        (None, Some(Tags::Listed(_))) => bad("If-None-Match is taken only as *"),
         (Some(Tags::Any), None) => Ok(Some(Precondition::Present)),
         (Some(Tags::Listed(listed)), None) => {
             Ok(Some(Precondition::Blob(listed.iter().filter_map(content::blob_of_tag).collect())))

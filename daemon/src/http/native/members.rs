@@ -64,12 +64,12 @@ impl Members {
     }
 
     /// What to do if the path is taken.
-    pub(crate) fn if_exists(&self, name: &str) -> Result<IfExists, Problem> {
+    pub(crate) fn if_exists(&self, name: &str) -> Result<Option<IfExists>, Problem> {
         match self.text(name, "bad_if_exists")? {
-            None => Ok(IfExists::default()),
-            Some("replace") => Ok(IfExists::Replace),
-            Some("fail") => Ok(IfExists::Fail),
-            Some("rename") => Ok(IfExists::Rename),
+            None => Ok(None),
+            Some("replace") => Ok(Some(IfExists::Replace)),
+            Some("fail") => Ok(Some(IfExists::Fail)),
+            Some("rename") => Ok(Some(IfExists::Rename)),
             Some(_) => Err(Problem::bad("bad_if_exists", "Not a way to go on")
                 .detail(format!("\"{name}\" is \"replace\", \"fail\" or \"rename\""))),
         }
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(good.length("length", "bad_length").unwrap(), Some(5));
         assert_eq!(good.digest("digest").unwrap(), None);
         assert_eq!(good.content_type("content_type").unwrap().as_deref(), Some("a/b"));
-        assert_eq!(good.if_exists("if_exists").unwrap(), IfExists::Rename);
+        assert_eq!(good.if_exists("if_exists").unwrap(), Some(IfExists::Rename));
         let bad = members(json!({
             "path": "../b", "length": -1, "digest": "md5:00", "content_type": "a\r\nb/c", "metadata": [], "if_exists": "x",
         }));

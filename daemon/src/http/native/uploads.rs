@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use cairn_engine::State as UploadState;
 use cairn_engine::contracts::UploadFilter;
 use cairn_engine::engine::{ChunkReceived, Completion, Created, NewUpload, UploadStatus};
+use cairn_engine::upload::Naming;
 use http::header::{HeaderMap, HeaderValue, LOCATION};
 use http::{StatusCode, Uri};
 use serde::Serialize;
@@ -53,6 +54,7 @@ fn new_upload(members: &Members, headers: &HeaderMap) -> Result<NewUpload, Probl
         chunk_size: members.length("chunk_size", "bad_chunk_size")?,
         content_type: members.content_type("content_type")?,
         metadata: members.metadata("metadata")?,
+        naming: Naming::default(),
         idempotency_key: grammar::idempotency_key(headers)?,
     })
 }

@@ -1,25 +1,20 @@
 //! What a request asks for that begins an upload.
 
-use cairn_engine::contracts::IfExists;
+use cairn_engine::contracts::{IfExists, Precondition};
 use cairn_engine::digest::body::BodyDigest;
-use cairn_engine::engine::{Completion, NewUpload};
-use cairn_engine::upload::{Metadata, Upload};
+use cairn_engine::engine::NewUpload;
+use cairn_engine::upload::{Metadata, Naming};
 use cairn_engine::{FilePath, Refusal};
-use http::header::{CONTENT_TYPE, HeaderMap, IF_MATCH, IF_NONE_MATCH};
-use serde_json::json;
+use http::header::{CONTENT_TYPE, HeaderMap};
 
 use super::disposition;
 use super::fields::{UPLOAD_LENGTH, completes, integer, is_partial_upload, version};
 use super::refusals::No;
 use crate::config::Protocols;
-use crate::http::native::members;
+use crate::http::native::{files, members};
 use crate::http::problem::Problem;
 use crate::http::tus::metadata;
 use crate::http::{body, digests};
-
-/// The member of an upload's metadata that is the draft's own.
-const OURS: &str = "resumable";
-const IF_EXISTS: &str = "if_exists";
 
 /// What a head says of the upload that it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +44,10 @@ pub(super) struct Wish {
 /// The upload that the head asks for, at a path of its own or at one that the sender's name for it makes.
 ///
 /// # Errors
-/// 400 or 413: lengths that contradict each other, a digest or a type that is none.
+/// 400 or 413: lengths that contradict each other, a digest, a type or a precondition that is none.
 pub(super) fn wish(headers: &HeaderMap, path: Option<FilePath>, completes: bool) -> Result<Wish, No> {
     let (digest, others) = digests::repr_digest(headers)?;
-    let if_exists = match (&path, none_may_match(headers)?) {
-        (None, _) => "rename",
-        (Some(_), false) => "replace",
-        (Some(_), true) => "fail",
-    };
+    let naming = naming(headers, path.is_some())?;
     // Clients of tus that speak the draft too name the file in tus's way.
     let sent = metadata::of(headers).unwrap_or_default();
     let named =
@@ -68,7 +59,8 @@ pub(super) fn wish(headers: &HeaderMap, path: Option<FilePath>, completes: bool)
         digest,
         chunk_size: None,
         content_type,
-        metadata: Metadata::from_iter([(OURS.to_owned(), json!({ IF_EXISTS: if_exists }))]),
+        metadata: Metadata::new(),
+        naming,
         idempotency_key: None,
     };
     // A body that is all of it is what the other digests are of; of a part of it they say nothing.
@@ -97,38 +89,26 @@ fn content_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     members::content_type(value.to_str().unwrap_or_default()).map(Some)
 }
 
-/// Whether the path must name nothing. That holds at the end as well; other conditions cannot be kept so long.
-fn none_may_match(headers: &HeaderMap) -> Result<bool, Problem> {
-    let any = headers.get(IF_NONE_MATCH).map(|value| value.as_bytes().trim_ascii() == b"*");
-    match (headers.contains_key(IF_MATCH), any) {
-        (false, None) => Ok(false),
-        (false, Some(true)) => Ok(true),
-        _ => Err(Problem::bad("bad_precondition", "Not a precondition")
-            .detail("a resumable upload takes only If-None-Match: *")),
+/// What is to become of the path. On a path of its own an upload replaces what is there, if the preconditions of the
+/// request that began it hold at the end too; among uploads it takes a free name, so that no other condition makes
+/// sense there.
+fn naming(headers: &HeaderMap, has_path: bool) -> Result<Naming, Problem> {
+    let precondition = files::precondition(headers)?;
+    if has_path {
+        return Ok(Naming { if_exists: Some(IfExists::Replace), precondition });
     }
-}
-
-/// The path of an upload that must name nothing, if it must.
-pub(super) fn is_for_a_free_path(new: &NewUpload) -> Option<FilePath> {
-    let ours = new.metadata.get(OURS).and_then(|ours| ours.get(IF_EXISTS)?.as_str());
-    new.path.clone().filter(|_| ours == Some("fail"))
-}
-
-/// How an upload is completed that somebody says is whole: as it was begun, in whichever protocol.
-pub(super) fn completion(upload: &Upload, length: u64) -> Completion {
-    let ours = upload.metadata.get(OURS).and_then(|ours| ours.get(IF_EXISTS)?.as_str());
-    let if_exists = match ours {
-        Some("rename") => IfExists::Rename,
-        Some("fail") => IfExists::Fail,
-        None if metadata::is_ours(upload) => IfExists::Rename,
-        _ => IfExists::Replace,
-    };
-    Completion { digest: None, length: Some(length), if_exists }
+    match precondition {
+        None | Some(Precondition::Absent) => {
+            Ok(Naming { if_exists: Some(IfExists::Rename), precondition: None })
+        }
+        Some(_) => Err(Problem::bad("bad_precondition", "Not a precondition")
+            .detail("If-Match needs the path of a file")),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+    use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
     use super::*;
 
@@ -149,11 +129,16 @@ mod tests {
     }
 
     #[test]
-    fn only_that_a_path_is_free_can_be_asked_for() {
-        let read = |fields: &[_]| none_may_match(&headers(fields)).ok();
-        assert_eq!(read(&[]), Some(false));
-        assert_eq!(read(&[(IF_NONE_MATCH, "*")]), Some(true));
-        assert_eq!(read(&[(IF_NONE_MATCH, "\"a\"")]), None);
-        assert_eq!(read(&[(IF_MATCH, "*")]), None);
+    fn a_condition_is_of_a_path() {
+        let read = |fields: &[_], has_path| naming(&headers(fields), has_path).ok();
+        let replaced = |precondition| Some(Naming { if_exists: Some(IfExists::Replace), precondition });
+        let numbered = Some(Naming { if_exists: Some(IfExists::Rename), precondition: None });
+        assert_eq!((read(&[], true), read(&[], false)), (replaced(None), numbered.clone()));
+        let free = [(IF_NONE_MATCH, "*")];
+        assert_eq!(read(&free, true), replaced(Some(Precondition::Absent)));
+        assert_eq!(read(&free, false), numbered);
+        let there = [(IF_MATCH, "*")];
+        assert_eq!((read(&there, true), read(&there, false)), (replaced(Some(Precondition::Present)), None));
+        assert_eq!(read(&[(IF_NONE_MATCH, "\"a\"")], true), None);
     }
 }

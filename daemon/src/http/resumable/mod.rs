@@ -2,8 +2,7 @@
 //! response.
 //!
 //! [`fields`], [`creation`] and [`disposition`] are the one table, [`answers`] and [`refusals`] the other; [`uploads`]
-//! is the lines between them for an upload that is there, [`targets`] for one that begins. What is to happen to a path
-//! that is taken is kept in the upload's own metadata, under `resumable`.
+//! is the lines between them for an upload that is there, [`targets`] for one that begins.
 //!
 //! A request begins a resumable upload if it carries a version that is spoken here and a valid `Upload-Complete`; any
 //! other one is what it would be without this module. An upload's own address needs no version: it has no other
@@ -19,6 +18,8 @@ pub(crate) mod answers;
 mod creation;
 mod disposition;
 mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod refusals;
 pub(crate) mod targets;
 pub(crate) mod uploads;

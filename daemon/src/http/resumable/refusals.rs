@@ -1,6 +1,5 @@
-//! What the draft answers to each refusal of the engine: what every protocol of appends does, but for what it has a word
-//! of its own for. Its clients try again after 409, 413
-//! (with less), 429 and every 5xx, and give up at any other 4xx.
+//! What the draft answers to each refusal of the engine: what every protocol of appends does, and problem documents of
+//! its own for some. Its clients try again after 409, 413 (with less), 429 and every 5xx, and give up at any other 4xx.
 
 use axum::response::{IntoResponse, Response};
 use cairn_engine::Refusal;
@@ -27,7 +26,7 @@ impl From<Problem> for No {
 
 impl From<Refusal> for No {
     fn from(refusal: Refusal) -> Self {
-        let status = status(&refusal);
+        let status = appending::status(&refusal);
         let problem = match &refusal {
             Refusal::Offset { expected, provided } => {
                 let (expected, provided) = (*expected, *provided);
@@ -56,15 +55,7 @@ impl IntoResponse for No {
 
 /// Whether less of it would be taken, so that the limits are told.
 pub(super) fn is_of_limits(refusal: &Refusal) -> bool {
-    status(refusal) == StatusCode::PAYLOAD_TOO_LARGE
-}
-
-fn status(refusal: &Refusal) -> StatusCode {
-    match refusal {
-        // The client asked for a path that nothing had.
-        Refusal::FileExists { .. } => StatusCode::PRECONDITION_FAILED,
-        _ => appending::status(refusal),
-    }
+    appending::status(refusal) == StatusCode::PAYLOAD_TOO_LARGE
 }
 
 #[cfg(test)]

@@ -109,15 +109,15 @@ async fn begin(
     begins: Begins,
 ) -> Result<Response, No> {
     let wish = creation::wish(&headers, path, begins.completes)?;
-    let must_be_free = creation::is_for_a_free_path(&wish.new);
     let empty = body.is_end_stream();
     let mut incoming = body::incoming(&headers, body, &door.limits())?;
     incoming.digests.extend(wish.digests);
     let verified = !incoming.digests.is_empty();
     let here = door.clone();
     let work = async move {
-        if let Some(path) = must_be_free {
-            is_free(&here, &owner, &path).await?;
+        if begins.completes && here.engine.is_short(&owner, &wish.new, &incoming) {
+            let (upload, file) = here.house.upload_short(&owner, wish.new, here.counted(incoming)).await?;
+            return Ok((upload, Ok(Filled::File(file)), false));
         }
         let upload = here.engine.begin_upload(&owner, wish.new).await?;
         // Here an interim answer could tell the address.
@@ -158,15 +158,6 @@ fn is_worthless(refusal: &Refusal, upload: &Upload) -> bool {
     matches!(refusal, Refusal::BodyDigest { .. } | Refusal::Digest { .. }) || overrun(refusal, upload, None)
 }
 
-/// That the path names nothing, before a byte is sent; completing looks again.
-async fn is_free(door: &Door, owner: &Owner, path: &FilePath) -> Result<(), Refusal> {
-    match door.engine.find_file(owner, path).await {
-        Ok(existing) => Err(Refusal::FileExists { existing: Box::new(existing) }),
-        Err(Refusal::NoFile) => Ok(()),
-        Err(refusal) => Err(refusal),
-    }
-}
-
 /// A whole file, named by its sender; nothing of it is kept if it does not arrive.
 async fn at_once(door: Door, owner: Owner, headers: &HeaderMap, body: Body) -> Result<Response, No> {
     let wish = creation::wish(headers, None, true)?;
@@ -174,6 +165,10 @@ async fn at_once(door: Door, owner: Owner, headers: &HeaderMap, body: Body) -> R
     incoming.digests.extend(wish.digests);
     let here = door.clone();
     let work = async move {
+        if here.engine.is_short(&owner, &wish.new, &incoming) {
+            let short = here.house.upload_short(&owner, wish.new, here.counted(incoming)).await?;
+            return Ok(short.1);
+        }
         let upload = here.engine.begin_upload(&owner, wish.new).await?;
         match fill(&here, &owner, &upload, whole(&upload, incoming), true).await {
             Ok(Filled::File(file)) => Ok(file),

@@ -3,14 +3,14 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use cairn_engine::engine::{Append, Progress};
+use cairn_engine::engine::{Append, Completion, Progress};
 use cairn_engine::{Caller, File, Owner, Refusal, State as UploadState, Upload, UploadId};
 use http::StatusCode;
 use http::header::HeaderMap;
 
+use super::answers;
 use super::fields::{self, Asked, UPLOAD_LIMIT, UPLOAD_OFFSET};
 use super::refusals::{No, is_of_limits};
-use super::{answers, creation};
 use crate::http::appending::{bytes_of, dismiss, must_be_there};
 use crate::http::body;
 use crate::http::caller::Asker;
@@ -117,7 +117,8 @@ pub(super) async fn fill(
     if let Some(known) = progress.upload.length.filter(|known| *known != end) {
         return Err(Refusal::LengthConflict { known, declared: end });
     }
-    let completion = creation::completion(&progress.upload, end);
+    // The path is treated as was said when the upload began, in whichever protocol.
+    let completion = Completion { length: Some(end), ..Completion::default() };
     door.house.complete(&Caller::User(owner.clone()), upload.id, completion).await.map(Filled::File)
 }
 

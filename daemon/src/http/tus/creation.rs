@@ -1,6 +1,8 @@
 //! What a `POST` asks for.
 
+use cairn_engine::contracts::IfExists;
 use cairn_engine::engine::NewUpload;
+use cairn_engine::upload::Naming;
 use http::header::HeaderMap;
 
 use super::concat::Role;
@@ -35,6 +37,8 @@ pub(super) fn wish(headers: &HeaderMap, base: &str, path: &str) -> Result<Wish, 
         chunk_size: None,
         content_type: metadata.content_type(),
         metadata: metadata.kept(concat),
+        // Who speaks tus knows the address of an upload, and did not ask to replace anything.
+        naming: Naming { if_exists: Some(IfExists::Rename), precondition: None },
         idempotency_key: None,
     };
     Ok(Wish { new, role })

@@ -50,7 +50,8 @@ pub(crate) async fn create(
     let told = append.is_some();
     let begun = match role {
         Role::Alone | Role::Partial => {
-            door.run("tus_create", begin(door.clone(), owner, new, append)).await?
+            let alone = role == Role::Alone;
+            door.run("tus_create", begin(door.clone(), owner, new, append, alone)).await?
         }
         Role::Final(_) if append.as_ref().is_some_and(|append| append.incoming.length != Some(0)) => {
             return Err(no_bytes_of_its_own());
@@ -112,7 +113,25 @@ struct Begun {
     progress: Result<Progress, Refusal>,
 }
 
-async fn begin(door: Door, owner: Owner, wish: NewUpload, append: Option<Append>) -> Result<Begun, Refusal> {
+async fn begin(
+    door: Door,
+    owner: Owner,
+    wish: NewUpload,
+    append: Option<Append>,
+    alone: bool,
+) -> Result<Begun, Refusal> {
+    let append = match append {
+        Some(append)
+            if alone && append.late.is_none() && door.engine.is_short(&owner, &wish, &append.incoming) =>
+        {
+            let (upload, _) = door.house.upload_short(&owner, wish, door.counted(append.incoming)).await?;
+            return Ok(Begun {
+                id: upload.id,
+                progress: Ok(Progress { offset: upload.received_bytes, upload }),
+            });
+        }
+        append => append,
+    };
     let upload = door.engine.begin_upload(&owner, wish).await?;
     let id = upload.id;
     let progress = match append {
@@ -166,19 +185,20 @@ async fn store(door: &Door, owner: &Owner, id: UploadId, append: Append) -> Resu
     finish(door, &Caller::User(owner.clone()), progress).await
 }
 
-/// Makes a file of an upload that is whole. One of the same name stays, and the new one is numbered: who speaks tus
-/// knows the address of an upload, and did not ask to replace anything.
+/// Makes a file of an upload that is whole. One of the same name stays, and the new one is numbered, unless the upload
+/// began in a protocol that said otherwise.
 async fn finish(door: &Door, caller: &Caller, mut progress: Progress) -> Result<Progress, Refusal> {
     let upload = &progress.upload;
     if progress.is_whole() && upload.state == UploadState::Open && !metadata::is_partial(upload) {
-        door.house.complete(caller, upload.id, numbered()).await?;
+        door.house.complete(caller, upload.id, completion(upload)).await?;
         progress.upload.state = UploadState::Complete;
     }
     Ok(progress)
 }
 
-fn numbered() -> Completion {
-    Completion { if_exists: IfExists::Rename, ..Completion::default() }
+fn completion(upload: &Upload) -> Completion {
+    let if_exists = upload.naming.if_exists.unwrap_or(IfExists::Rename);
+    Completion { if_exists: Some(if_exists), ..Completion::default() }
 }
 
 /// `HEAD` of an upload. A running `PATCH` is stopped, so that the next one is granted where this says.
@@ -273,7 +293,7 @@ pub(crate) async fn get(
         let upload = house.engine.find_upload(&asker.caller(), id).await?;
         if metadata::is_final(&upload) && upload.state == UploadState::Completing {
             // Its identity is being computed. Whoever asks for its bytes waits for that.
-            return house.complete(&asker.caller(), id, numbered()).await;
+            return house.complete(&asker.caller(), id, completion(&upload)).await;
         }
         house.engine.file_of(&asker.caller(), id).await
     };

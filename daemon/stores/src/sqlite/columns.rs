@@ -7,9 +7,11 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use cairn_engine::upload::Metadata;
+use cairn_engine::upload::{Metadata, Naming};
 use cairn_engine::{Checksum, Timestamp};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// A length, an offset or a count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +96,27 @@ impl FromSql for Bits {
 /// Metadata; nothing at all where there are none.
 pub(super) struct Json<T>(pub(super) T);
 
-impl ToSql for Json<&Metadata> {
+/// What is kept as `NULL` when it says nothing.
+pub(super) trait Silent {
+    /// Whether it says nothing.
+    fn is_silent(&self) -> bool;
+}
+
+impl Silent for Metadata {
+    fn is_silent(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl Silent for Naming {
+    fn is_silent(&self) -> bool {
+        self.is_silent()
+    }
+}
+
+impl<T: Silent + Serialize> ToSql for Json<&T> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        if self.0.is_empty() {
+        if self.0.is_silent() {
             return Ok(rusqlite::types::Null.into());
         }
         serde_json::to_string(self.0)
@@ -105,10 +125,10 @@ impl ToSql for Json<&Metadata> {
     }
 }
 
-impl FromSql for Json<Metadata> {
+impl<T: Silent + Default + DeserializeOwned> FromSql for Json<T> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         match value {
-            ValueRef::Null => Ok(Self(Metadata::new())),
+            ValueRef::Null => Ok(Self(T::default())),
             text => serde_json::from_str(text.as_str()?).map(Self).map_err(FromSqlError::other),
         }
     }

@@ -29,7 +29,12 @@ use super::open::{OpenError, Schema};
 const SCHEMA: Schema = Schema {
     store: "sessions",
     application_id: 0x6361_7273,
-    steps: &[M::up(include_str!("1.sql")), M::up(include_str!("2.sql")), M::up(include_str!("3.sql"))],
+    steps: &[
+        M::up(include_str!("1.sql")),
+        M::up(include_str!("2.sql")),
+        M::up(include_str!("3.sql")),
+        M::up(include_str!("4.sql")),
+    ],
 };
 
 /// Which records may be lost with the power.

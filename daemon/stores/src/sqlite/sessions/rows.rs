@@ -12,7 +12,7 @@ use crate::sqlite::fault::Fault;
 macro_rules! upload_columns {
     () => {
         "id, owner, path, length, digest, chunk_size, content_type, metadata, idempotency_key, created_at, \
-         expires_at, state, epoch, received_bytes, rewrites, storage"
+         expires_at, state, epoch, received_bytes, rewrites, storage, naming"
     };
 }
 pub(super) use upload_columns;
@@ -44,6 +44,7 @@ pub(super) fn upload(row: &Row<'_>) -> rusqlite::Result<Upload> {
         received_bytes: row.get::<_, Number>(13)?.0,
         rewrites: row.get::<_, Number>(14)?.0,
         storage: row.get::<_, Text<_>>(15)?.0,
+        naming: row.get::<_, Json<_>>(16)?.0,
     })
 }
 
@@ -90,7 +91,7 @@ pub(super) fn insert(connection: &Connection, upload: &Upload) -> rusqlite::Resu
         "INSERT INTO uploads (",
         upload_columns!(),
         ") VALUES (:id, :owner, :path, :length, :digest, :chunk_size, :content_type, :metadata, :key, \
-         :created_at, :expires_at, :state, :epoch, :received_bytes, :rewrites, :storage)"
+         :created_at, :expires_at, :state, :epoch, :received_bytes, :rewrites, :storage, :naming)"
     ))?;
     statement.execute(named_params! {
         ":id": Text(upload.id),
@@ -109,6 +110,7 @@ pub(super) fn insert(connection: &Connection, upload: &Upload) -> rusqlite::Resu
         ":received_bytes": Number(upload.received_bytes),
         ":rewrites": Number(upload.rewrites),
         ":storage": upload.storage.as_str(),
+        ":naming": Json(&upload.naming),
     })?;
     Ok(connection.last_insert_rowid())
 }

@@ -1,5 +1,6 @@
-//! The same transfers in tus: each file is an upload that is appended to by `PATCH`, one after the other; what runs at
-//! once are uploads. A file that is sent in several requests at once is so many partial uploads, joined at the end.
+//! The same transfers in tus and in the draft: each file is an upload that is appended to by `PATCH`, one after the other;
+//! what runs at once are uploads. In tus, a file that is sent in several requests at once is so many partial uploads, joined
+//! at the end.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -11,14 +12,51 @@ use http::header::LOCATION;
 use tokio::task::JoinSet;
 
 use crate::Result;
+use crate::arguments::Protocol;
 use crate::content::{Content, MIB};
 use crate::link::{Answer, Body, Link};
 use crate::meter::{Figures, Latencies, Meter};
 use crate::server::Server;
 use crate::transfer::{CHUNK, Transfer};
 
-const VERSION: (&str, &str) = ("tus-resumable", "1.0.0");
-const BYTES: (&str, &str) = ("content-type", "application/offset+octet-stream");
+type Field = (&'static str, &'static str);
+
+/// What a protocol calls things.
+#[derive(Clone, Copy, Debug)]
+struct Words {
+    path: &'static str,
+    version: Field,
+    /// The type of an append.
+    bytes: Field,
+    /// Whether a request says that it is the last one.
+    says_last: bool,
+}
+
+const TUS: Words = Words {
+    path: "/files/",
+    version: ("tus-resumable", "1.0.0"),
+    bytes: ("content-type", "application/offset+octet-stream"),
+    says_last: false,
+};
+const DRAFT: Words = Words {
+    path: "/uploads/",
+    version: ("upload-draft-interop-version", "8"),
+    bytes: ("content-type", "application/partial-upload"),
+    says_last: true,
+};
+
+impl Words {
+    fn of(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Draft => DRAFT,
+            Protocol::Native | Protocol::Tus => TUS,
+        }
+    }
+
+    fn last(self, last: bool) -> Option<Field> {
+        self.says_last.then_some(("upload-complete", if last { "?1" } else { "?0" }))
+    }
+}
 
 /// A file up to this long is sent with the request that creates it.
 const WITH_CREATION: u64 = MIB;
@@ -52,10 +90,10 @@ pub(crate) struct JoinFigures {
 }
 
 /// Sends everything to a daemon, measured: creation, bytes and, where files are sent in parts, the final `POST`s.
-pub(crate) async fn measure(transfer: &Transfer, server: &Server) -> Result<Figures> {
+pub(crate) async fn measure(transfer: &Transfer, server: &Server, protocol: Protocol) -> Result<Figures> {
     server.warm_up((transfer.files * transfer.length).min(2048 * MIB))?;
     let meter = Meter::begin(server)?;
-    let (requests, parts) = send(server, tracks(transfer), transfer.at_once).await?;
+    let (requests, parts) = send(server, Words::of(protocol), tracks(transfer), transfer.at_once).await?;
     let mut finals = Vec::new();
     if parts.iter().any(|part| part.partial) {
         let mut link = Link::open(server.address).await?;
@@ -71,7 +109,7 @@ pub(crate) async fn measure_joins(server: &Server, part: u64) -> Result<JoinFigu
     let content = Content { number: 0, length: PARTS * part };
     let part_at = |number: u64| number * part..(number + 1) * part;
     let track = |number| Track { content, range: part_at(number), step: part, partial: true };
-    let (_, parts) = send(server, (0..PARTS).map(track).collect(), 2).await?;
+    let (_, parts) = send(server, TUS, (0..PARTS).map(track).collect(), 2).await?;
     let (mut answers, mut readable) = (Vec::new(), Vec::new());
     for _ in 0..JOINS {
         let mut link = Link::open(server.address).await?;
@@ -114,12 +152,17 @@ struct Sent {
 
 /// Sends tracks, so many at once; the times of the requests that carried bytes, and the uploads in the order of their
 /// bytes.
-async fn send(server: &Server, tracks: VecDeque<Track>, at_once: usize) -> Result<(Latencies, Vec<Sent>)> {
+async fn send(
+    server: &Server,
+    words: Words,
+    tracks: VecDeque<Track>,
+    at_once: usize,
+) -> Result<(Latencies, Vec<Sent>)> {
     let tracks: Tracks = Arc::new(Mutex::new(tracks));
     let mut workers = JoinSet::new();
     for _ in 0..at_once {
         let link = Link::open(server.address).await?;
-        workers.spawn(work(link, Arc::clone(&tracks)));
+        workers.spawn(work(link, words, Arc::clone(&tracks)));
     }
     let (mut took, mut sent) = (Vec::new(), Vec::new());
     while let Some(worked) = workers.join_next().await {
@@ -131,46 +174,49 @@ async fn send(server: &Server, tracks: VecDeque<Track>, at_once: usize) -> Resul
     Ok((Latencies::new(took), sent))
 }
 
-async fn work(mut link: Link, tracks: Tracks) -> Result<(Vec<Duration>, Vec<Sent>)> {
+async fn work(mut link: Link, words: Words, tracks: Tracks) -> Result<(Vec<Duration>, Vec<Sent>)> {
     let (mut took, mut sent) = (Vec::new(), Vec::new());
     while let Some(track) = next(&tracks) {
-        let Track { content, range, step, partial } = track;
+        let Track { content, ref range, partial, .. } = track;
         let whole = range.end - range.start;
         let with_bytes = whole <= WITH_CREATION;
-        let body = if with_bytes { Body::new(content.pieces(range.clone())) } else { Body::default() };
-        let answer = create(&mut link, whole, partial, with_bytes, body).await?;
+        let body = Body::new(content.pieces(range.clone()));
+        let answer = create(&mut link, words, whole, partial, with_bytes.then_some(body)).await?;
         let address = address_of(&answer)?;
         if with_bytes {
             took.push(answer.took);
         } else {
-            took.extend(fill(&mut link, &address, content, range.clone(), step).await?);
+            took.extend(fill(&mut link, words, &address, &track).await?);
         }
-        sent.push(Sent { start: range.start, address, partial });
+        sent.push(Sent { start: track.range.start, address, partial });
     }
     Ok((took, sent))
 }
 
-async fn create(link: &mut Link, length: u64, partial: bool, with_bytes: bool, body: Body) -> Result<Answer> {
+async fn create(
+    link: &mut Link,
+    words: Words,
+    length: u64,
+    partial: bool,
+    body: Option<Body>,
+) -> Result<Answer> {
     let length = length.to_string();
-    let mut fields = vec![VERSION, ("upload-length", length.as_str())];
+    let mut fields = vec![words.version, ("upload-length", length.as_str())];
     fields.extend(partial.then_some(("upload-concat", "partial")));
-    fields.extend(with_bytes.then_some(BYTES));
-    link.ask(Method::POST, "/files/", &fields, body).await
+    fields.extend(body.is_some().then_some(words.bytes));
+    fields.extend(words.last(body.is_some()));
+    link.ask(Method::POST, words.path, &fields, body.unwrap_or_default()).await
 }
 
-async fn fill(
-    link: &mut Link,
-    address: &str,
-    content: Content,
-    range: Range<u64>,
-    step: u64,
-) -> Result<Vec<Duration>> {
+async fn fill(link: &mut Link, words: Words, address: &str, track: &Track) -> Result<Vec<Duration>> {
+    let Track { content, range, step, .. } = track;
     let mut took = Vec::new();
     let mut at = range.start;
     while at < range.end {
         let end = range.end.min(at + step);
         let offset = (at - range.start).to_string();
-        let fields = [VERSION, BYTES, ("upload-offset", offset.as_str())];
+        let mut fields = vec![words.version, words.bytes, ("upload-offset", offset.as_str())];
+        fields.extend(words.last(end == range.end));
         let body = Body::new(content.pieces(at..end));
         took.push(link.ask(Method::PATCH, address, &fields, body).await?.took);
         at = end;
@@ -181,8 +227,8 @@ async fn fill(
 async fn join(link: &mut Link, parts: &[Sent]) -> Result<(Answer, String)> {
     let addresses: Vec<&str> = parts.iter().map(|part| part.address.as_str()).collect();
     let list = format!("final;{}", addresses.join(" "));
-    let fields = [VERSION, ("upload-concat", list.as_str())];
-    let answer = link.ask(Method::POST, "/files/", &fields, Body::default()).await?;
+    let fields = [TUS.version, ("upload-concat", list.as_str())];
+    let answer = link.ask(Method::POST, TUS.path, &fields, Body::default()).await?;
     let address = address_of(&answer)?;
     Ok((answer, address))
 }
