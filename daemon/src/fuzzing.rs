@@ -15,7 +15,8 @@ pub use crate::http::fuzzing::*;
 pub type Door = fn(&[u8]) -> bool;
 
 /// Every door under the name of its fuzz target and of its folder of the corpus.
-pub const DOORS: [(&str, Door); 15] = [
+pub const DOORS: [(&str, Door); 16] = [
+    ("authorization", authorization),
     ("content_disposition", content_disposition),
     ("digest_fields", digest_fields),
     ("draft_append", draft_append),

@@ -170,6 +170,18 @@ mod tests {
     }
 
     #[test]
+    fn who_cannot_be_looked_up_now_may_come_again() {
+        use cairn_engine::contracts::{Failure, Store, StoreError};
+        let away = || {
+            let error = StoreError::new(Store::Catalog, "find_token", Failure::Unavailable, "x");
+            Turned::Unknown(Unknown::Away(error.into()))
+        };
+        for answer in [Problem::from(away()).into_response(), Fault::from(away()).into_response()] {
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
+    }
+
+    #[test]
     fn who_is_not_asked_is_whom_they_name_and_may_everything() {
         let ask = |uri: &str| {
             let request = http::Request::get(uri).header("x-cairn-user", "ann");

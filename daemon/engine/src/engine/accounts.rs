@@ -259,3 +259,43 @@ impl Engine {
         self.ground.accounts.revoke_token(id, self.now()).await?.ok_or(AccountError::NoToken)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn user(disabled: bool) -> Option<Arc<User>> {
+        let name = Owner::default();
+        let (quota, limits) = (Quota::AsConfigured, Limits::new());
+        Some(Arc::new(User { name, created_at: Timestamp(0), disabled, quota, limits }))
+    }
+
+    #[test]
+    fn what_was_looked_up_before_a_change_is_not_kept_after_it() {
+        let known = Known::default();
+        let keep = |changes, disabled| {
+            known.keep(changes, |found| {
+                found.users.insert(Owner::default(), user(disabled));
+            });
+            known.lock().users.get(&Owner::default()).map(|user| user.as_ref().unwrap().disabled)
+        };
+        let before = known.changes();
+        assert_eq!(keep(before, false), Some(false));
+        // A look begins, the user is disabled, and only then the look's answer comes.
+        drop(Changing(&known));
+        assert_eq!(keep(before, false), None);
+        assert_eq!(keep(known.changes(), true), Some(true));
+    }
+
+    #[test]
+    fn no_more_is_kept_in_mind_than_there_is_room_for() {
+        let known = Known::default();
+        for number in 0..=KEPT_IN_MIND {
+            known.keep(0, |found| {
+                found.users.insert(format!("{number}").parse().unwrap(), None);
+            });
+        }
+        assert_eq!(known.lock().users.len(), 1);
+    }
+}

@@ -1,11 +1,13 @@
 //! One door per grammar; see [`crate::fuzzing`].
 
+mod credentials;
 mod forms;
 mod names;
 
 use http::Uri;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+pub use self::credentials::authorization;
 pub use self::forms::{form_parameters, multipart_form};
 pub(crate) use self::names::must_be_harmless;
 pub use self::names::paths;
