@@ -9,7 +9,13 @@ mod cairnctl;
 mod compat;
 #[path = "files.rs"]
 mod files;
+#[path = "interrupted.rs"]
+mod interrupted;
 #[path = "kill/main.rs"]
 mod kill;
 #[path = "native.rs"]
 mod native;
+#[path = "resumable/main.rs"]
+mod resumable;
+#[path = "tus/main.rs"]
+mod tus;

@@ -111,6 +111,47 @@ async fn an_upload_of_somebody_else_is_like_one_that_is_not_there() {
 }
 
 #[tokio::test]
+async fn a_finished_upload_of_somebody_else_and_a_part_to_be_joined_are_like_none() {
+    let scene = Scene::open().await;
+    let create = tus(&scene.ann, "POST", "/files/").header("upload-length", "4");
+    let created = create.header("content-type", "application/offset+octet-stream").body("abcd").send().await;
+    let finished = created.expect(201).header("location").unwrap().rsplit('/').next().unwrap().to_owned();
+    tus(&scene.ann, "HEAD", &format!("/files/{finished}")).send().await.expect(200);
+    let rows: [Row<'_>; 4] = [
+        ("GET", "/files/{}", &[]),
+        ("DELETE", "/files/{}", &[]),
+        ("GET", "/uploads/{}", &[]),
+        (
+            "PATCH",
+            "/uploads/{}",
+            &[
+                ("upload-offset", "4"),
+                ("content-type", "application/partial-upload"),
+                ("upload-complete", "?1"),
+            ],
+        ),
+    ];
+    for (method, path, fields) in rows {
+        let ask = async |id: &str| {
+            let call = tus(&scene.bob, method, &path.replace("{}", id));
+            fields.iter().fold(call, |call, (name, value)| call.header(name, value)).send().await
+        };
+        let (foreign, absent) = (ask(&finished).await, ask(NOBODYS).await);
+        assert_eq!(told(&foreign, &finished), told(&absent, NOBODYS), "{method} {path}");
+        assert_eq!(foreign.status, 404, "{method} {path}");
+    }
+    let join = async |id: &str| {
+        let call = tus(&scene.bob, "POST", "/files/");
+        call.header("upload-concat", &format!("final;/files/{id}")).send().await
+    };
+    let (foreign, absent) = (join(&scene.partial).await, join(NOBODYS).await);
+    assert_eq!(told(&foreign, &scene.partial), told(&absent, NOBODYS));
+    assert_eq!(foreign.status, 404);
+    scene.is_untouched().await;
+    assert_eq!(tus(&scene.ann, "GET", &format!("/files/{finished}")).send().await.expect(200).body, "abcd");
+}
+
+#[tokio::test]
 async fn the_tutorials_routes_find_nothing_of_somebody_else() {
     let scene = Scene::open().await;
     let part = |id: &str| format!("/file/mpupload/uppart?uploadid={id}&index=1");
