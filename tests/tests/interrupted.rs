@@ -121,7 +121,7 @@ impl Scene {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(cairn_tests::LIMIT, look).await.expect("recorded in time");
+        tokio::time::timeout(cairn_tests::LIMIT, look).await.unwrap();
     }
 
     async fn head(&self) -> Answer {

@@ -295,7 +295,7 @@ async fn nobody_learns_of_the_uploads_of_another() {
             bob.get(target).await,
             bob.put(&format!("{target}/chunks/1"), FIRST).await,
             bob.post(&format!("{target}/complete"), "").await,
-            bob.post(&format!("{target}/proof"), "").await,
+            bob.post_json(&format!("{target}/proof"), &json!({ "answer": "0".repeat(64) })).await,
             bob.delete(target).await,
         ];
         for answer in answers {
@@ -426,7 +426,7 @@ async fn no_challenge_is_given_and_none_can_be_answered() {
     let daemon = Daemon::start().await;
     let client = daemon.client();
     let upload = small(&client).await;
-    let answer = client.post_json(&format!("{upload}/proof"), &json!({ "answer": "x" })).await;
+    let answer = client.post_json(&format!("{upload}/proof"), &json!({ "answer": "0".repeat(64) })).await;
     answer.expect_problem(404, "no_challenge");
 }
 

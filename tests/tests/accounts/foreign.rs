@@ -111,7 +111,7 @@ async fn an_upload_of_somebody_else_is_like_one_that_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_finished_upload_of_somebody_else_and_a_part_to_be_joined_are_like_none() {
+async fn a_finished_upload_of_somebody_else_is_like_none() {
     let scene = Scene::open().await;
     let create = tus(&scene.ann, "POST", "/files/").header("upload-length", "4");
     let created = create.header("content-type", "application/offset+octet-stream").body("abcd").send().await;
@@ -140,13 +140,6 @@ async fn a_finished_upload_of_somebody_else_and_a_part_to_be_joined_are_like_non
         assert_eq!(told(&foreign, &finished), told(&absent, NOBODYS), "{method} {path}");
         assert_eq!(foreign.status, 404, "{method} {path}");
     }
-    let join = async |id: &str| {
-        let call = tus(&scene.bob, "POST", "/files/");
-        call.header("upload-concat", &format!("final;/files/{id}")).send().await
-    };
-    let (foreign, absent) = (join(&scene.partial).await, join(NOBODYS).await);
-    assert_eq!(told(&foreign, &scene.partial), told(&absent, NOBODYS));
-    assert_eq!(foreign.status, 404);
     scene.is_untouched().await;
     assert_eq!(tus(&scene.ann, "GET", &format!("/files/{finished}")).send().await.expect(200).body, "abcd");
 }
