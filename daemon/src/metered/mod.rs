@@ -1,6 +1,7 @@
 //! The three stores with every call timed and every failure counted. They change nothing of what they wrap; the
 //! sessions can be closed off as a whole.
 
+mod accounts;
 mod catalog;
 mod objects;
 mod sessions;
@@ -9,7 +10,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use cairn_engine::contracts::{Catalog, ObjectStore, SessionStore, Store, StoreError};
+use cairn_engine::contracts::{Accounts, Catalog, ObjectStore, SessionStore, Store, StoreError};
 
 use crate::metrics::Metrics;
 pub use sessions::Gate;
@@ -22,6 +23,11 @@ pub fn sessions(metrics: &Arc<Metrics>, inner: Arc<dyn SessionStore>, gate: Gate
 /// The catalog, timed.
 pub fn catalog(metrics: &Arc<Metrics>, inner: Arc<dyn Catalog>) -> Arc<dyn Catalog> {
     Arc::new(catalog::MeteredCatalog { metrics: Arc::clone(metrics), inner })
+}
+
+/// Users and tokens, timed.
+pub fn accounts(metrics: &Arc<Metrics>, inner: Arc<dyn Accounts>) -> Arc<dyn Accounts> {
+    Arc::new(accounts::MeteredAccounts { metrics: Arc::clone(metrics), inner })
 }
 
 /// The object store, timed under the name of its storage.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cairn_engine::contracts::{Accounts, Placement, SessionStore};
+use cairn_engine::contracts::{Placement, SessionStore};
 use cairn_engine::engine::Ground;
 use cairn_engine::{Chance, Clock, StorageName, Storages};
 use cairn_stores::SqliteCatalog;
@@ -36,7 +36,7 @@ pub(super) fn open(
     let catalog = SqliteCatalog::open(&config.catalog_path(), now, chance.bits())
         .map_err(|source| StartError::Database { store: "catalog", source: Box::new(source) })?;
     let catalog = Arc::new(catalog);
-    let accounts: Arc<dyn Accounts> = catalog.clone();
+    let accounts = metered::accounts(metrics, catalog.clone());
     let sessions = sessions::open(config)?;
     let gate = Gate::default();
     let objects = storages(config, metrics)?;

@@ -88,7 +88,7 @@ async fn ten_thousand_tokens_slow_no_request() {
     drop(database);
     daemon.restart().await;
     let many = median(&daemon, &token).await;
-    assert!(many < few * 3 + Duration::from_millis(2), "{few:?} with few, {many:?} with many");
+    assert!(many < few * 3 + Duration::from_millis(5), "{few:?} with few, {many:?} with many");
     // The listing has all of them, page after page.
     let listed = daemon.operator(&["tokens", "list", "--user", "ann", "--json"]).await;
     let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();

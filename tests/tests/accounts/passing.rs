@@ -136,6 +136,8 @@ async fn the_metrics_are_for_who_may_see_how_the_daemon_is_doing() {
     let admin = client.bearer(&daemon.add_token("ann", "admin").await);
     let answer = admin.get("/metrics").await.expect(200);
     assert!(answer.text().contains("# EOF"));
+    // How long it takes to look up who asks is told too.
+    assert!(answer.text().contains("operation=\"find_token\""), "{}", answer.text());
     let other = client.bearer(&daemon.add_token("ann", "read,write").await);
     other.get("/metrics").await.expect_problem(403, "forbidden");
     // It opens nobody's files, not even its user's.

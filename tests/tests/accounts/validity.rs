@@ -86,7 +86,7 @@ async fn a_revoked_token_a_disabled_user_and_a_removed_one_are_refused_at_once()
 async fn an_expired_token_is_refused_from_its_end_on() {
     let daemon = daemon().await;
     let lasting = daemon.operator(&["tokens", "add", "--user", "ann", "--expires", "30d"]).await;
-    let short = daemon.operator(&["tokens", "add", "--user", "ann", "--expires", "2s"]).await;
+    let short = daemon.operator(&["tokens", "add", "--user", "ann", "--expires", "3s"]).await;
     let (lasting, short) = (daemon.client().bearer(lasting.trim()), daemon.client().bearer(short.trim()));
     short.get("/v1/me").await.expect(200);
     let ended = async {
