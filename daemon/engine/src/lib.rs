@@ -13,6 +13,7 @@ pub mod engine;
 pub mod extent;
 pub mod file;
 pub mod id;
+pub mod overrides;
 pub mod owner;
 pub mod path;
 pub mod policy;

@@ -85,6 +85,10 @@ pub struct Policy {
     pub max_open_uploads: u64,
     /// Bytes that an owner may keep and stage together; `None` is without bound.
     pub quota: Option<u64>,
+    /// Files that an owner may have; `None` is without bound.
+    pub max_files: Option<u64>,
+    /// Bytes that a storage must have left after what comes, where it can tell; `None` does not look.
+    pub free_floor: Option<u64>,
     /// How long an upload lives after the last thing that arrived.
     pub ttl: Duration,
     /// A longer body is recorded in stretches of this many bytes, so that a crash loses at most one.
@@ -130,6 +134,8 @@ impl Default for Policy {
             max_metadata: 16 << 10,
             max_open_uploads: 1_000,
             quota: None,
+            max_files: None,
+            free_floor: None,
             ttl: HOUR * 24,
             roll_bytes: 64 * MIB,
             inline_bytes: 32 << 10,

@@ -156,6 +156,14 @@ pub enum Refusal {
         /// How many may be.
         limit: u64,
     },
+    /// The owner has as many files as are allowed.
+    #[error("there are {files} files; {limit} are allowed")]
+    TooManyFiles {
+        /// How many there are.
+        files: u64,
+        /// How many there may be.
+        limit: u64,
+    },
     /// The owner's quota does not hold it.
     #[error("{asked} bytes do not fit: {used} of {quota} are used or staged")]
     Quota {
@@ -207,6 +215,16 @@ pub enum Refusal {
     /// Bytes that were acknowledged can no longer be trusted: the upload is ended.
     #[error("stored bytes of the upload are damaged")]
     Damaged,
+    /// It would leave less room than the operator wants to be left.
+    #[error("{asked} bytes do not fit: {free} are free, and {floor} of them must stay so")]
+    Floor {
+        /// Bytes asked for.
+        asked: u64,
+        /// Bytes free.
+        free: u64,
+        /// Bytes that must stay free.
+        floor: u64,
+    },
     /// There is no room for it.
     #[error("there is no room")]
     NoRoom(#[source] StoreError),

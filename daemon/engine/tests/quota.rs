@@ -181,3 +181,41 @@ async fn a_quota_of_ones_own_stands_in_the_place_of_everybodys_at_once() {
     assert!(is_quota(put(&engine, "d", body(&b"a"[..], 2)).await));
     assert_eq!(taken(&engine).await, (101, 50));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_sixty_four_files_at_once_exactly_as_many_are_made_as_are_allowed() {
+    let bench = Bench::new(Placement::InPlace);
+    let policy = Policy { max_files: Some(10), inline_bytes: 2, ..Policy::default() };
+    let engine = bench.engine(policy);
+    let mut crowd = JoinSet::new();
+    for n in 0..64 {
+        let engine = engine.clone();
+        // Every second one is in the catalog, the others are uploads of one body.
+        let bytes = if n % 2 == 0 { "a" } else { "abc" };
+        crowd.spawn(async move {
+            match put(&engine, &format!("{n}"), body(bytes, 3)).await {
+                Ok(()) => true,
+                Err(Refusal::TooManyFiles { files: 10, limit: 10 }) => false,
+                Err(refusal) => panic!("{refusal}"),
+            }
+        });
+    }
+    let made = crowd.join_all().await.into_iter().filter(|made| *made).count();
+    let account = engine.account(&OWNER).await.unwrap();
+    assert_eq!((made, account.files, account.staged_bytes), (10, 10, 0));
+}
+
+#[tokio::test]
+async fn one_file_more_than_allowed_is_refused_before_it_is_sent_and_another_in_its_place_is_not() {
+    let bench = Bench::new(Placement::InPlace);
+    let engine = bench.engine(Policy { max_files: Some(1), ..Policy::default() });
+    put(&engine, "a", body("123", 3)).await.unwrap();
+    let more = engine.create(&OWNER, wish("b", Some(3), None)).await;
+    assert!(matches!(more, Err(Refusal::TooManyFiles { files: 1, limit: 1 })), "{more:?}");
+    let (from, to) = ("a".parse().unwrap(), "b".parse().unwrap());
+    let copied = engine.move_file(&OWNER, &from, &to, Move::Copy).await;
+    assert!(matches!(copied, Err(Refusal::TooManyFiles { .. })), "{copied:?}");
+    put(&engine, "a", body("1234", 3)).await.unwrap();
+    engine.move_file(&OWNER, &from, &to, Move::Rename).await.unwrap();
+    assert_eq!(engine.account(&OWNER).await.unwrap().files, 1);
+}

@@ -9,6 +9,7 @@ use cairn_admin_api as api;
 use cairn_engine::account::{Limits, Quota, Token};
 use cairn_engine::contracts::{PageRequest, UserChange};
 use cairn_engine::engine::AccountError;
+use cairn_engine::overrides::Overrides;
 use cairn_engine::{Engine, Owner};
 
 use super::asking::{self, bad, run_accounts};
@@ -22,10 +23,6 @@ const BATCH: usize = 1_000;
 
 /// The most bytes of a quota, as of the configured one.
 const MOST_BYTES: u64 = 1 << 62;
-
-/// Limits that a user may have of their own, beside the quota. What is not here is refused, so that nobody sets what
-/// nothing heeds.
-const LIMITS_OF_ONES_OWN: &[&str] = &[];
 
 pub(super) async fn list(
     State(house): State<Arc<House>>,
@@ -171,14 +168,13 @@ fn quota(asked: api::Quota) -> Result<Quota, Problem> {
     }
 }
 
+/// What nothing heeds is refused; null takes a limit away.
 fn must_be_limits(limits: &Limits) -> Result<(), Problem> {
-    match limits.keys().find(|name| !LIMITS_OF_ONES_OWN.contains(&name.as_str())) {
-        None => Ok(()),
-        Some(name) => {
-            let known = LIMITS_OF_ONES_OWN.join(", ");
-            let known = if known.is_empty() { "there are none".to_owned() } else { known };
-            let why = format!("`{name}` is no limit that a user may have of their own; {known}");
-            Err(bad("bad_limits", "Not a limit of a user", why))
-        }
+    let known = |name: &str| Overrides::NAMES.contains(&name);
+    let set = limits.iter().filter(|(name, value)| !value.is_null() || !known(name));
+    let set = set.map(|(name, value)| (name.clone(), value.clone())).collect();
+    match Overrides::parse(&set) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(bad("bad_limits", "Not a limit of a user", why.to_string())),
     }
 }

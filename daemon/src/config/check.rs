@@ -167,6 +167,8 @@ impl Bounds<'_> {
         self.bytes("uploads.max_metadata", uploads.max_metadata, 0..=MIB)?;
         self.number("uploads.max_open", uploads.max_open, 1..=1_000_000_000)?;
         self.bytes("uploads.quota", uploads.quota.unwrap_or_default(), 0..=LONGEST)?;
+        self.number("uploads.max_files", uploads.max_files, 0..=LONGEST)?;
+        self.bytes("uploads.free_floor", uploads.free_floor.unwrap_or_default(), 0..=LONGEST)?;
         self.bytes("uploads.roll_bytes", uploads.roll_bytes, 64 * KIB..=5 * GIB)?;
         self.bytes("uploads.inline_bytes", uploads.inline_bytes, 0..=MIB)?;
         self.number("uploads.proof_ranges", uploads.proof_ranges, 1..=10_000)?;

@@ -96,6 +96,8 @@ impl Config {
             max_metadata: usize::try_from(uploads.max_metadata).unwrap_or(usize::MAX),
             max_open_uploads: uploads.max_open,
             quota: uploads.quota,
+            max_files: (uploads.max_files > 0).then_some(uploads.max_files),
+            free_floor: uploads.free_floor,
             ttl: uploads.ttl,
             roll_bytes: uploads.roll_bytes,
             inline_bytes: uploads.inline_bytes,

@@ -251,6 +251,11 @@ pub struct Uploads {
     /// Bytes that an owner may keep and stage together; `None` is without bound.
     #[serde(with = "optional_bytes")]
     pub quota: Option<u64>,
+    /// Files that an owner may have; 0 is without bound.
+    pub max_files: u64,
+    /// Bytes that a local storage must have left after what comes; `None` does not look.
+    #[serde(with = "optional_bytes")]
+    pub free_floor: Option<u64>,
     /// How long an upload lives after the last thing that arrived.
     #[serde(with = "period")]
     pub ttl: Duration,
@@ -293,6 +298,8 @@ impl Default for Uploads {
             max_metadata: policy.max_metadata as u64,
             max_open: policy.max_open_uploads,
             quota: policy.quota,
+            max_files: 0,
+            free_floor: policy.free_floor,
             ttl: policy.ttl,
             durability: Durability::default(),
             instant: InstantRule::default(),

@@ -76,11 +76,12 @@ pub(crate) fn status(refusal: &Refusal) -> StatusCode {
         Refusal::Body { error: BodyError::TooLong { .. }, .. } => S::PAYLOAD_TOO_LARGE,
         Refusal::TooLong { .. } | Refusal::Quota { .. } => S::PAYLOAD_TOO_LARGE,
         Refusal::TooManyUploads { .. } => S::TOO_MANY_REQUESTS,
+        Refusal::TooManyFiles { .. } => S::FORBIDDEN,
         Refusal::Precondition => S::PRECONDITION_FAILED,
         Refusal::Range { .. } => S::RANGE_NOT_SATISFIABLE,
         Refusal::ProofFailed => S::FORBIDDEN,
         Refusal::Damaged | Refusal::ChallengeExpired => S::GONE,
-        Refusal::NoRoom(_) => S::INSUFFICIENT_STORAGE,
+        Refusal::Floor { .. } | Refusal::NoRoom(_) => S::INSUFFICIENT_STORAGE,
         Refusal::Unavailable { .. } | Refusal::Interrupted => S::SERVICE_UNAVAILABLE,
         Refusal::Failed(_) => S::INTERNAL_SERVER_ERROR,
     }

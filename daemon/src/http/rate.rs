@@ -41,8 +41,13 @@ pub(super) fn client(identity: Option<&Identity>, target: &Uri, peer: &Peer) -> 
 /// It would have to wait too long.
 pub(super) async fn turn(door: &Door, client: Option<Client>) -> Result<(), TooOften> {
     let Some(client) = client else { return Ok(()) };
-    let turn = door.house.requests.ask(client, &door.house.config().limits);
-    match turn {
+    let mut limits = door.house.config().limits.clone();
+    if let Client::User(user) = &client
+        && let Ok(own) = door.engine.overrides_of(user).await
+    {
+        limits.requests_per_minute = own.requests_per_minute.unwrap_or(limits.requests_per_minute);
+    }
+    match door.house.requests.ask(client, &limits) {
         Turn::After(Duration::ZERO) => Ok(()),
         Turn::After(wait) => {
             tokio::time::sleep(wait).await;

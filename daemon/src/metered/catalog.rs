@@ -58,9 +58,9 @@ impl Catalog for MeteredCatalog {
         to: &FilePath,
         how: Move,
         now: Timestamp,
-        max_used_bytes: Option<u64>,
+        most: Most,
     ) -> Result<Moved, StoreError> {
-        self.call("move_file", self.inner.move_file(owner, from, to, how, now, max_used_bytes)).await
+        self.call("move_file", self.inner.move_file(owner, from, to, how, now, most)).await
     }
 
     async fn remove_file(

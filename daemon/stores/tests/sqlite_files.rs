@@ -110,6 +110,7 @@ fn publication(n: u8) -> Publication {
         metadata: Default::default(),
         now: NOW,
         max_used_bytes: None,
+        max_files: None,
     }
 }
 

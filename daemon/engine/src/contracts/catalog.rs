@@ -70,6 +70,9 @@ pub struct Publication {
     pub now: Timestamp,
     /// The most bytes that the owner's files may have together after it; `None` is without bound.
     pub max_used_bytes: Option<u64>,
+    /// The most files that the owner may have after it; `None` is without bound. One that takes the place of another is
+    /// no more than there was.
+    pub max_files: Option<u64>,
 }
 
 /// What became of a publication.
@@ -92,6 +95,11 @@ pub enum Published {
     OverQuota {
         /// Bytes that they have.
         used_bytes: u64,
+    },
+    /// The owner would have more files than allowed.
+    TooManyFiles {
+        /// Files that there are.
+        files: u64,
     },
 }
 
@@ -145,6 +153,20 @@ pub enum Moved {
         /// Bytes that the owner's files have.
         used_bytes: u64,
     },
+    /// A copy would be one file more than the owner may have.
+    TooManyFiles {
+        /// Files that there are.
+        files: u64,
+    },
+}
+
+/// What an owner may have at most after a copy; `None` is without bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Most {
+    /// Bytes of all files together.
+    pub used_bytes: Option<u64>,
+    /// Files.
+    pub files: Option<u64>,
 }
 
 /// What a rename or copy does with the old name.
@@ -216,7 +238,7 @@ pub trait Catalog: Send + Sync {
     /// once.
     ///
     /// An upload that was published before gets the same answer again and changes nothing, whatever else the
-    /// publication says. The precondition is looked at first, then `if_exists`, then the quota; if one refuses,
+    /// publication says. The precondition is looked at first, then `if_exists`, then how many files there are, then the quota; if one refuses,
     /// nothing is changed. A known blob keeps its own extents and learns the digests it lacks. The blob that the path
     /// named before keeps its row until a sweep finds that nothing names it.
     async fn publish(&self, publication: &Publication) -> Result<Published, StoreError>;
@@ -237,7 +259,7 @@ pub trait Catalog: Send + Sync {
     async fn list_files(&self, filter: &FileFilter, page: &PageRequest) -> Result<Listing, StoreError>;
 
     /// Gives a file of the owner another name, or a second one: only names move. A rename to its own name changes
-    /// nothing and answers the file. The quota is looked at for a copy. A renamed file keeps `created_at`, a copy
+    /// nothing and answers the file. How many files there are, and the quota, are looked at for a copy. A renamed file keeps `created_at`, a copy
     /// begins its own; `modified_at` is `now` for both.
     async fn move_file(
         &self,
@@ -246,7 +268,7 @@ pub trait Catalog: Send + Sync {
         to: &FilePath,
         how: Move,
         now: Timestamp,
-        max_used_bytes: Option<u64>,
+        most: Most,
     ) -> Result<Moved, StoreError>;
 
     /// Removes a name; the file that it named, if it named one. The blob stays until a sweep: `now` is the moment

@@ -12,6 +12,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::Engine;
 use crate::account::Quota;
+use crate::overrides::Overrides;
 use crate::owner::Owner;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
@@ -50,10 +51,23 @@ impl Engine {
     /// The store of users failed.
     pub async fn policy_of(&self, owner: &Owner) -> Result<Arc<Policy>, Refusal> {
         let policy = self.policy();
-        match self.user(owner).await?.map(|user| user.quota) {
-            None | Some(Quota::AsConfigured) => Ok(policy),
-            Some(quota) => Ok(Arc::new(Policy { quota: quota.or(policy.quota), ..(*policy).clone() })),
+        match self.user(owner).await? {
+            Some(user) if user.quota != Quota::AsConfigured || !user.limits.is_empty() => {
+                let quota = user.quota.or(policy.quota);
+                let own = Overrides::heeded(&user.limits);
+                Ok(Arc::new(own.over(Policy { quota, ..(*policy).clone() })))
+            }
+            _ => Ok(policy),
         }
+    }
+
+    /// The limits of an owner's own.
+    ///
+    /// # Errors
+    /// A store failed.
+    pub async fn overrides_of(&self, owner: &Owner) -> Result<Overrides, Refusal> {
+        let user = self.user(owner).await?;
+        Ok(user.map(|user| Overrides::heeded(&user.limits)).unwrap_or_default())
     }
 
     /// Waits for an owner's turn, if there is a quota.

@@ -53,6 +53,7 @@ impl Engine {
     ) -> Result<Progress, Refusal> {
         let session = self.session(&Caller::User(owner.clone()), id, View::Head).await?;
         must_be_open(&session.upload)?;
+        self.must_have_room_for_body(&session.upload, append.incoming.length).await?;
         let offset = append.offset;
         self.make_way(id, offset).await?;
         let ticket = self.running.enter(id, Slot::Append);
@@ -61,7 +62,8 @@ impl Engine {
         if offset != expected {
             return Err(Refusal::Offset { expected, provided: offset });
         }
-        let limit = self.limit_of(&upload, &coverage, &append)?;
+        let most = self.policy_of(owner).await?.max_length;
+        let limit = self.limit_of(&upload, &coverage, &append, most)?;
         let upload = self.declare(upload, append.length).await?;
         let (limit, allowance) = self.limit_of_quota(&upload, offset, append.incoming.length, limit).await?;
         let verifying = append.is_verified();
@@ -172,8 +174,13 @@ impl Engine {
     }
 
     /// Bytes that the upload may have, if the append fits into them as far as can be told before it.
-    fn limit_of(&self, upload: &Upload, coverage: &Coverage, append: &Append) -> Result<u64, Refusal> {
-        let most = self.policy().max_length;
+    fn limit_of(
+        &self,
+        upload: &Upload,
+        coverage: &Coverage,
+        append: &Append,
+        most: u64,
+    ) -> Result<u64, Refusal> {
         let one_object = self.limit_of_verified(upload, append)?;
         if let Some(declared) = append.length {
             let there = upload.length.unwrap_or_else(|| coverage.end().max(append.offset));

@@ -117,6 +117,7 @@ impl Engine {
             metadata: upload.metadata,
             now: self.now(),
             max_used_bytes: None,
+            max_files: None,
         };
         self.publish_staged(publication).await
     }

@@ -8,7 +8,7 @@ use crate::file::{Blob, File};
 use crate::id::UploadId;
 use crate::owner::{Caller, Owner};
 use crate::path::FilePath;
-use crate::policy::Instant;
+use crate::policy::{Instant, Policy};
 use crate::refusal::Refusal;
 use crate::upload::{Manifest, Metadata, Naming, State, Upload};
 
@@ -62,6 +62,7 @@ impl Engine {
 
     /// Writes the manifest and stores the session; the upload that has the idempotency key already, if one has.
     pub(super) async fn begin(&self, upload: &Upload) -> Result<Option<UploadId>, Refusal> {
+        self.must_have_a_place(upload).await?;
         let policy = self.policy_of(&upload.owner).await?;
         let _turn = self.owner_turn(&upload.owner).await?;
         let usage = self.ground.catalog.usage(&upload.owner).await?;
@@ -69,6 +70,7 @@ impl Engine {
             max_open: policy.max_open_uploads,
             max_staged_bytes: policy.quota.map(|quota| quota.saturating_sub(usage.bytes)),
         };
+        self.must_have_room(&upload.storage, upload.length.unwrap_or(0)).await?;
         let storage = self.ground.objects.find(&upload.storage)?;
         storage.announce(&Manifest { upload: upload.clone(), joined: Vec::new() }).await?;
         // After a failure the session may be there all the same, and then needs its manifest; if it is not, the upload
@@ -89,6 +91,17 @@ impl Engine {
                 quota: policy.quota.unwrap_or(u64::MAX),
             }),
         }
+    }
+
+    /// Makes sure, before any byte comes, that the file would not be one more than the owner may have. Publishing looks
+    /// again, and counts.
+    pub(super) async fn must_have_a_place(&self, upload: &Upload) -> Result<(), Refusal> {
+        let Some(limit) = self.policy_of(&upload.owner).await?.max_files else { return Ok(()) };
+        let files = self.ground.catalog.usage(&upload.owner).await?.files;
+        if files < limit || self.ground.catalog.find_file(&upload.owner, &upload.path).await?.is_some() {
+            return Ok(());
+        }
+        Err(Refusal::TooManyFiles { files, limit })
     }
 
     /// The upload that a wish becomes, if it is within every limit.
@@ -208,6 +221,7 @@ impl Engine {
             metadata: upload.metadata.clone(),
             now: self.now(),
             max_used_bytes: None,
+            max_files: None,
         };
         self.publish(publication).await.map(|(file, _)| file)
     }
@@ -215,33 +229,37 @@ impl Engine {
     /// Publishes what is staged already, within the owner's quota, whatever bound the publication brings, and turns what
     /// a catalog refuses into a refusal; the file, and whether its path is new.
     pub(super) async fn publish_staged(&self, publication: Publication) -> Result<(File, bool), Refusal> {
-        let quota = self.policy_of(&publication.owner).await?.quota;
+        let policy = self.policy_of(&publication.owner).await?;
         let _turn = self.owner_turn(&publication.owner).await?;
-        self.publish_in_turn(Publication { max_used_bytes: quota, ..publication }, quota).await
+        self.publish_in_turn(Publication { max_used_bytes: policy.quota, ..publication }, &policy).await
     }
 
     /// The same of what is not staged: it must fit beside everything that is.
     pub(super) async fn publish(&self, publication: Publication) -> Result<(File, bool), Refusal> {
-        let quota = self.policy_of(&publication.owner).await?.quota;
+        let policy = self.policy_of(&publication.owner).await?;
         let turn = self.owner_turn(&publication.owner).await?;
         let max_used_bytes = match turn.is_none() {
-            true => quota,
+            true => policy.quota,
             false => self.most_used(&publication.owner).await?,
         };
-        self.publish_in_turn(Publication { max_used_bytes, ..publication }, quota).await
+        self.publish_in_turn(Publication { max_used_bytes, ..publication }, &policy).await
     }
 
     async fn publish_in_turn(
         &self,
         publication: Publication,
-        quota: Option<u64>,
+        policy: &Policy,
     ) -> Result<(File, bool), Refusal> {
+        let publication = Publication { max_files: policy.max_files, ..publication };
         match self.ground.catalog.publish(&publication).await? {
             Published::File { file, created, .. } => Ok((*file, created)),
             Published::Exists(existing) => Err(Refusal::FileExists { existing }),
             Published::PreconditionFailed => Err(Refusal::Precondition),
+            Published::TooManyFiles { files } => {
+                Err(Refusal::TooManyFiles { files, limit: policy.max_files.unwrap_or(u64::MAX) })
+            }
             Published::OverQuota { used_bytes } => {
-                let quota = quota.unwrap_or(u64::MAX);
+                let quota = policy.quota.unwrap_or(u64::MAX);
                 let staged = quota.saturating_sub(publication.max_used_bytes.unwrap_or(quota));
                 let used = used_bytes.saturating_add(staged);
                 Err(Refusal::Quota { asked: publication.length, used, quota })

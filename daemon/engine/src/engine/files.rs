@@ -8,7 +8,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use super::short::Said;
 use super::{Account, Completion, Engine, Incoming, NewUpload, Stored, WholeFile, reading};
 use crate::contracts::{
-    ByteStream, FileFilter, Listing, Move, Moved, PageRequest, Precondition, StorageTotals, Totals,
+    ByteStream, FileFilter, Listing, Most, Move, Moved, PageRequest, Precondition, StorageTotals, Totals,
 };
 use crate::digest::Digest;
 use crate::file::{Blob, Content, File};
@@ -32,13 +32,14 @@ impl Engine {
         file: WholeFile,
         mut incoming: Incoming,
     ) -> Result<Stored, Refusal> {
-        let policy = self.policy();
+        let policy = self.policy_of(owner).await?;
         if let Some(asked) = incoming.length.filter(|length| *length > policy.max_length) {
             return Err(Refusal::TooLong { asked, limit: policy.max_length });
         }
         self.must_hold(owner, &file.path, file.precondition.as_ref()).await?;
-        let placed = policy.placed(owner, &file.path, incoming.length).is_some();
-        if !placed && incoming.length.is_none_or(|length| length <= policy.inline_bytes) {
+        let placed = policy.placed(owner, &file.path, incoming.length);
+        self.must_have_room(placed.unwrap_or(&StorageName::default()), incoming.length.unwrap_or(0)).await?;
+        if placed.is_none() && incoming.length.is_none_or(|length| length <= policy.inline_bytes) {
             let small = gather(&mut incoming, policy.inline_bytes).await?;
             if let Some(bytes) = small {
                 return self.put_small(owner, file, bytes, incoming).await;
@@ -157,19 +158,24 @@ impl Engine {
         to: &FilePath,
         how: Move,
     ) -> Result<File, Refusal> {
-        let quota = self.policy_of(owner).await?.quota.unwrap_or(u64::MAX);
+        let policy = self.policy_of(owner).await?;
+        let quota = policy.quota.unwrap_or(u64::MAX);
         let _turn = self.owner_turn(owner).await?;
-        let most = self.most_used(owner).await?;
+        let used_bytes = self.most_used(owner).await?;
+        let most = Most { used_bytes, files: policy.max_files };
         match self.ground.catalog.move_file(owner, from, to, how, self.now(), most).await? {
             Moved::File(file) => Ok(*file),
             Moved::Unknown => Err(Refusal::NoFile),
             Moved::Exists => {
                 Err(Refusal::FileExists { existing: Box::new(self.find_file(owner, to).await?) })
             }
-            Moved::OverQuota { used_bytes } => {
+            Moved::TooManyFiles { files } => {
+                Err(Refusal::TooManyFiles { files, limit: policy.max_files.unwrap_or(u64::MAX) })
+            }
+            Moved::OverQuota { used_bytes: kept } => {
                 let asked = self.find_file(owner, from).await?.length;
-                let staged = quota.saturating_sub(most.unwrap_or(quota));
-                Err(Refusal::Quota { asked, used: used_bytes.saturating_add(staged), quota })
+                let staged = quota.saturating_sub(used_bytes.unwrap_or(quota));
+                Err(Refusal::Quota { asked, used: kept.saturating_add(staged), quota })
             }
         }
     }
@@ -224,6 +230,7 @@ impl Engine {
         let usage = self.ground.catalog.usage(owner).await?;
         let staged = self.ground.sessions.staged(owner).await?;
         Ok(Account {
+            files: usage.files,
             used_bytes: usage.bytes,
             staged_bytes: staged.bytes,
             open_uploads: staged.uploads,

@@ -10,6 +10,7 @@
 //! | `create` | begin an upload; instant upload |
 //! | `proof` | a content that is here already, for who shows to have it |
 //! | `receive`, `append`, `flow` | chunks, appends and whole files on their way to storage |
+//! | `room` | whether a storage has room for what comes |
 //! | `running` | which bodies are running, so that they can be stopped and never write the same bytes |
 //! | `prefix` | SHA-1 and SHA-256 along the contiguous prefix |
 //! | `complete` | from a set of extents to a blob and a file |
@@ -40,6 +41,7 @@ mod reading;
 mod rebuild;
 mod receive;
 mod resume;
+mod room;
 mod running;
 mod scan;
 mod session;

@@ -209,6 +209,7 @@ impl Engine {
             metadata: upload.metadata,
             now: self.now(),
             max_used_bytes: None,
+            max_files: None,
         };
         let (file, _) = self.publish(publication).await?;
         self.settle_complete(id).await?;

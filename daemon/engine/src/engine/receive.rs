@@ -11,6 +11,7 @@ use crate::digest::body::BodyVerifier;
 use crate::extent::{Extent, Receipt};
 use crate::id::{ObjectKey, UploadId};
 use crate::owner::{Caller, Owner};
+use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::upload::{State, Upload};
 
@@ -30,8 +31,7 @@ impl Engine {
         let session = self.session(&Caller::User(owner.clone()), id, View::Chunk(number)).await?;
         let upload = session.upload;
         must_be_open(&upload)?;
-        let slot = self.chunk_slot(&upload, number)?;
-        slot.admit(incoming.length)?;
+        let slot = self.admitted(owner, &upload, number, incoming.length).await?;
         let recorded = session.receipts.iter().map(|receipt| receipt.extent.length).sum::<u64>();
         let least = incoming.length.unwrap_or(1).saturating_sub(recorded);
         drop(self.reserve_growth(&upload, least).await?);
@@ -88,6 +88,20 @@ impl Engine {
         })
     }
 
+    /// What a chunk's body must be, if it may come now.
+    async fn admitted(
+        &self,
+        owner: &Owner,
+        upload: &Upload,
+        number: u64,
+        announced: Option<u64>,
+    ) -> Result<ChunkSlot, Refusal> {
+        let slot = chunk_slot(upload, number, &*self.policy_of(owner).await?)?;
+        slot.admit(announced)?;
+        self.must_have_room_for_body(upload, announced).await?;
+        Ok(slot)
+    }
+
     /// Records the receipt of a chunk whose bytes are committed; the bytes received then. Objects that it replaces
     /// are removed after the answer.
     async fn record(&self, id: UploadId, receipt: &Receipt) -> Result<u64, Refusal> {
@@ -142,24 +156,23 @@ impl Engine {
             && only.subtrees == receipt.subtrees;
         Ok(same && self.is_intact(&only.extent).await?)
     }
+}
 
-    fn chunk_slot(&self, upload: &Upload, number: u64) -> Result<ChunkSlot, Refusal> {
-        let chunk_count = upload.length.map(|length| chunks::chunk_count(length, upload.chunk_size));
-        let refusal = Refusal::ChunkNumber { number, chunk_count };
-        let Some(range) = chunks::chunk_range(number, upload.chunk_size, upload.length) else {
-            return Err(refusal);
-        };
-        let policy = self.policy();
-        if upload.length.is_none() && (number > policy.max_chunks || range.end > policy.max_length) {
-            return Err(Refusal::TooLong { asked: range.end, limit: policy.max_length });
-        }
-        Ok(ChunkSlot {
-            number,
-            offset: range.start,
-            length: range.end - range.start,
-            exact: upload.length.is_some(),
-        })
+fn chunk_slot(upload: &Upload, number: u64, policy: &Policy) -> Result<ChunkSlot, Refusal> {
+    let chunk_count = upload.length.map(|length| chunks::chunk_count(length, upload.chunk_size));
+    let refusal = Refusal::ChunkNumber { number, chunk_count };
+    let Some(range) = chunks::chunk_range(number, upload.chunk_size, upload.length) else {
+        return Err(refusal);
+    };
+    if upload.length.is_none() && (number > policy.max_chunks || range.end > policy.max_length) {
+        return Err(Refusal::TooLong { asked: range.end, limit: policy.max_length });
     }
+    Ok(ChunkSlot {
+        number,
+        offset: range.start,
+        length: range.end - range.start,
+        exact: upload.length.is_some(),
+    })
 }
 
 /// What became of a receipt.

@@ -55,6 +55,8 @@ impl Engine {
     ) -> Result<(Upload, File), Refusal> {
         let mut upload = self.planned(owner, new).await?;
         self.must_hold(owner, &upload.path, upload.naming.precondition.as_ref()).await?;
+        self.must_have_a_place(&upload).await?;
+        self.must_have_room(&upload.storage, upload.length.unwrap_or(0)).await?;
         let limit = upload.length.unwrap_or_default();
         let bytes = gather(&mut incoming, limit).await?;
         let bytes = bytes.ok_or(Refusal::Body { error: BodyError::TooLong { limit }, kept: 0 })?;
@@ -100,6 +102,7 @@ impl Engine {
             metadata: said.metadata,
             now: self.now(),
             max_used_bytes: None,
+            max_files: None,
         };
         self.publish(publication).await
     }

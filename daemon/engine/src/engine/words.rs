@@ -181,6 +181,8 @@ pub struct Stored {
 /// What an owner has, keeps and may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account {
+    /// Files.
+    pub files: u64,
     /// Bytes of all files.
     pub used_bytes: u64,
     /// Bytes of all uploads in progress.

@@ -195,7 +195,7 @@ pub async fn a_listing_of_a_blob_has_its_files(catalog: &dyn Catalog) {
 }
 
 async fn moved(catalog: &dyn Catalog, from: &str, to: &str, how: Move) -> Moved {
-    catalog.move_file(&ann(), &path(from), &path(to), how, LATER, None).await.unwrap()
+    catalog.move_file(&ann(), &path(from), &path(to), how, LATER, Most::default()).await.unwrap()
 }
 
 /// Content, birthday, usage stay; the old name is free.
@@ -232,7 +232,17 @@ pub async fn a_copy_counts_and_names_the_same_blob(catalog: &dyn Catalog) {
 pub async fn a_copy_stays_within_the_quota(catalog: &dyn Catalog) {
     published(catalog, &publication("a", 1, 50)).await;
     let moved = async |to, how, most| {
-        catalog.move_file(&ann(), &path("a"), &path(to), how, LATER, Some(most)).await.unwrap()
+        catalog
+            .move_file(
+                &ann(),
+                &path("a"),
+                &path(to),
+                how,
+                LATER,
+                Most { used_bytes: Some(most), files: None },
+            )
+            .await
+            .unwrap()
     };
     assert_eq!(moved("b", Move::Copy, 99).await, Moved::OverQuota { used_bytes: 50 });
     assert_eq!(all_files(catalog).await.len(), 1);
@@ -320,7 +330,7 @@ pub async fn usage_and_totals_are_exact_after_everything(catalog: &dyn Catalog) 
             }
             _ => {
                 let how = if draw(2) == 0 { Move::Rename } else { Move::Copy };
-                catalog.move_file(&owner, &path(&from), &path(&to), how, NOW, None).await.unwrap();
+                catalog.move_file(&owner, &path(&from), &path(&to), how, NOW, Most::default()).await.unwrap();
                 if let Some(n) = names.get(&from_key).copied()
                     && !names.contains_key(&to_key)
                 {

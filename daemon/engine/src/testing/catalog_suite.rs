@@ -35,6 +35,7 @@ macro_rules! catalog_suite {
             a_replaced_file_keeps_its_birthday_and_gives_its_bytes_back,
             a_number_that_does_not_fit_changes_nothing,
             the_quota_holds_after_the_publication,
+            no_more_files_are_named_than_allowed,
             of_two_publications_at_the_quota_one_is_made,
             a_known_blob_keeps_its_extents_and_learns_digests,
             an_identity_has_one_length_and_is_blake3,
@@ -231,6 +232,25 @@ pub async fn the_quota_holds_after_the_publication(catalog: &dyn Catalog) {
     assert_eq!(catalog.usage(&ann()).await.unwrap(), Usage { files: 2, bytes: 95 });
     let huge = within("c", 5, u64::MAX >> 1, 100);
     assert_eq!(catalog.publish(&huge).await.unwrap(), Published::OverQuota { used_bytes: 95 });
+}
+
+/// A file in the place of another is no more than there was; a copy is one more, a rename is not.
+pub async fn no_more_files_are_named_than_allowed(catalog: &dyn Catalog) {
+    let within = |path, n| Publication { max_files: Some(2), ..publication(path, n, 1) };
+    published(catalog, &within("a", 1)).await;
+    published(catalog, &within("b", 2)).await;
+    let over = Published::TooManyFiles { files: 2 };
+    assert_eq!(catalog.publish(&within("c", 3)).await.unwrap(), over);
+    let renamed = Publication { if_exists: IfExists::Rename, ..within("a", 3) };
+    assert_eq!(catalog.publish(&renamed).await.unwrap(), over);
+    assert_eq!(find_blob(catalog, &blob_id(3)).await, None);
+    published(catalog, &within("a", 4)).await;
+    published(catalog, &Publication { owner: bob(), ..within("a", 5) }).await;
+    let most = Most { files: Some(2), used_bytes: None };
+    let moved = async |how| catalog.move_file(&ann(), &path("b"), &path("d"), how, NOW, most).await.unwrap();
+    assert_eq!(moved(Move::Copy).await, Moved::TooManyFiles { files: 2 });
+    assert!(matches!(moved(Move::Rename).await, Moved::File(_)));
+    assert_eq!(catalog.usage(&ann()).await.unwrap(), Usage { files: 2, bytes: 2 });
 }
 
 /// The quota is checked together with the publication.

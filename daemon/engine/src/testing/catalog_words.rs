@@ -70,6 +70,7 @@ pub(super) fn publication(path: &str, n: u8, length: u64) -> Publication {
         metadata: Default::default(),
         now: NOW,
         max_used_bytes: None,
+        max_files: None,
     }
 }
 
@@ -84,6 +85,7 @@ pub(super) fn rich_publication(path: &str, n: u8, length: u64) -> Publication {
         metadata: json!({"name": "ü", "deep": {"n": [1, 2.5, null, true]}}).as_object().unwrap().clone(),
         precondition: Some(Precondition::Absent),
         max_used_bytes: Some(u64::MAX),
+        max_files: Some(u64::MAX),
         ..publication(path, n, length)
     }
 }

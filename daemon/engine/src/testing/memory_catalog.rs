@@ -80,7 +80,10 @@ impl Tables {
             },
         };
         let replaced = self.file(&publication.owner, &path).cloned();
-        let used_bytes = self.usage(&publication.owner).bytes;
+        let Usage { files, bytes: used_bytes } = self.usage(&publication.owner);
+        if replaced.is_none() && publication.max_files.is_some_and(|most| files >= most) {
+            return Ok(Published::TooManyFiles { files });
+        }
         let kept = used_bytes - replaced.as_ref().map_or(0, |file| file.length);
         if publication.max_used_bytes.is_some_and(|most| kept.saturating_add(publication.length) > most) {
             return Ok(Published::OverQuota { used_bytes });
@@ -333,7 +336,7 @@ impl Catalog for MemoryCatalog {
         to: &FilePath,
         how: Move,
         now: Timestamp,
-        max_used_bytes: Option<u64>,
+        most: Most,
     ) -> Result<Moved, StoreError> {
         let mut tables = self.lock();
         let Some(file) = tables.file(owner, from).cloned() else { return Ok(Moved::Unknown) };
@@ -343,9 +346,12 @@ impl Catalog for MemoryCatalog {
         if tables.file(owner, to).is_some() {
             return Ok(Moved::Exists);
         }
-        let used_bytes = tables.usage(owner).bytes;
+        let Usage { files, bytes: used_bytes } = tables.usage(owner);
+        if how == Move::Copy && most.files.is_some_and(|most| files >= most) {
+            return Ok(Moved::TooManyFiles { files });
+        }
         let after = used_bytes.saturating_add(file.length);
-        if how == Move::Copy && max_used_bytes.is_some_and(|most| after > most) {
+        if how == Move::Copy && most.used_bytes.is_some_and(|most| after > most) {
             return Ok(Moved::OverQuota { used_bytes });
         }
         let file = File { path: to.clone(), ..file };

@@ -36,6 +36,7 @@ fn status_and_code(refusal: &Refusal) -> (StatusCode, i32) {
             (S::BAD_REQUEST, -11)
         }
         Refusal::TooManyUploads { .. } => (S::TOO_MANY_REQUESTS, -12),
+        Refusal::TooManyFiles { .. } => (S::FORBIDDEN, -12),
         Refusal::Quota { .. } => (S::PAYLOAD_TOO_LARGE, -12),
         Refusal::FileExists { .. } => (S::CONFLICT, -13),
         Refusal::Body { error: BodyError::Broken | BodyError::Trailer, .. } => (S::BAD_REQUEST, -14),
@@ -48,7 +49,7 @@ fn status_and_code(refusal: &Refusal) -> (StatusCode, i32) {
         Refusal::ChallengeExpired => (S::GONE, -17),
         Refusal::ProofFailed => (S::FORBIDDEN, -17),
         Refusal::Damaged => (S::GONE, -20),
-        Refusal::NoRoom(_) => (S::INSUFFICIENT_STORAGE, -30),
+        Refusal::Floor { .. } | Refusal::NoRoom(_) => (S::INSUFFICIENT_STORAGE, -30),
         Refusal::Unavailable { .. } => (S::SERVICE_UNAVAILABLE, -31),
         Refusal::Interrupted => (S::SERVICE_UNAVAILABLE, -31),
         Refusal::Failed(_) => (S::INTERNAL_SERVER_ERROR, -32),
@@ -64,6 +65,9 @@ fn facts(refusal: &Refusal) -> Value {
         }
         Refusal::Digest { expected, computed, suspect_chunks } => {
             json!({ "Expected": expected, "Computed": computed, "ChunkSuspect": suspect_chunks })
+        }
+        Refusal::Floor { asked, free, floor } => {
+            json!({ "Asked": asked, "Available": free.saturating_sub(*floor) })
         }
         _ => Value::Null,
     }

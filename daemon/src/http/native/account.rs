@@ -14,6 +14,9 @@ pub(crate) async fn me(State(door): State<Door>, Asker(owner): Asker) -> Result<
     let (engine, user) = (door.engine.clone(), owner.clone());
     let account = door.run("account", async move { engine.account(&user).await }).await?;
     let policy = door.engine.policy_of(&owner).await?;
+    let own = door.engine.overrides_of(&owner).await?;
+    let requests_per_minute =
+        own.requests_per_minute.unwrap_or(door.house.config().limits.requests_per_minute);
     let taken = account.used_bytes.saturating_add(account.staged_bytes);
     Ok(Json(json!({
         "user": owner,
@@ -31,6 +34,10 @@ pub(crate) async fn me(State(door): State<Door>, Asker(owner): Asker) -> Result<
             "max_open_uploads": policy.max_open_uploads,
             "open_uploads": account.open_uploads,
             "open_uploads_left": policy.max_open_uploads.saturating_sub(account.open_uploads),
+            "max_files": policy.max_files,
+            "files": account.files,
+            "files_left": policy.max_files.map(|most| most.saturating_sub(account.files)),
+            "requests_per_minute": requests_per_minute,
             "upload_ttl_seconds": policy.ttl.as_secs(),
             "instant": instant_name(policy.instant),
         },

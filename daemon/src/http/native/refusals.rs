@@ -41,6 +41,7 @@ fn kind(refusal: &Refusal) -> Problem {
         Refusal::TooManyChunks { .. } => (S::BAD_REQUEST, "too_many_chunks", "Too many chunks"),
         Refusal::Metadata { .. } => (S::BAD_REQUEST, "metadata_too_long", "The metadata are too long"),
         Refusal::TooManyUploads { .. } => (S::TOO_MANY_REQUESTS, "too_many_uploads", "Too many open uploads"),
+        Refusal::TooManyFiles { .. } => (S::FORBIDDEN, "too_many_files", "Too many files"),
         Refusal::Quota { .. } => (S::PAYLOAD_TOO_LARGE, "quota", "The quota does not hold it"),
         Refusal::FileExists { .. } => (S::CONFLICT, "file_exists", "The path is taken"),
         Refusal::Precondition => {
@@ -64,6 +65,9 @@ fn kind(refusal: &Refusal) -> Problem {
             (S::BAD_REQUEST, "bad_trailer", "Not the trailer that was announced")
         }
         Refusal::Damaged => (S::GONE, "upload_damaged", "The upload ended: stored bytes are damaged"),
+        Refusal::Floor { .. } => {
+            (S::INSUFFICIENT_STORAGE, "insufficient_storage", "There is not room enough")
+        }
         Refusal::NoRoom(_) => (S::INSUFFICIENT_STORAGE, "no_room", "There is no room"),
         Refusal::Unavailable { .. } => (S::SERVICE_UNAVAILABLE, "unavailable", "A store does not answer now"),
         Refusal::Failed(_) => (S::INTERNAL_SERVER_ERROR, "internal", "Internal failure"),
@@ -119,10 +123,7 @@ fn with_facts(problem: Problem, refusal: &Refusal) -> Problem {
             .fact("provided", *provided)
             .header(UPLOAD_OFFSET, (*expected).into()),
         Refusal::FileExists { existing } => problem.fact("path", existing.path.as_str()),
-        Refusal::Range { length } => match HeaderValue::from_str(&format!("bytes */{length}")) {
-            Ok(value) => problem.fact("length", *length).header(CONTENT_RANGE, value),
-            Err(_) => problem,
-        },
+        Refusal::Range { length } => with_range(problem, *length),
         Refusal::Superseded { offset } => {
             problem.fact("offset", *offset).header(UPLOAD_OFFSET, (*offset).into())
         }
@@ -134,6 +135,8 @@ fn with_facts(problem: Problem, refusal: &Refusal) -> Problem {
         | Refusal::TooManyChunks { .. }
         | Refusal::Metadata { .. }
         | Refusal::TooManyUploads { .. }
+        | Refusal::TooManyFiles { .. }
+        | Refusal::Floor { .. }
         | Refusal::Quota { .. } => with_limits(problem, refusal),
         Refusal::NoUpload
         | Refusal::NoFile
@@ -144,6 +147,13 @@ fn with_facts(problem: Problem, refusal: &Refusal) -> Problem {
         | Refusal::Damaged
         | Refusal::NoRoom(_)
         | Refusal::Failed(_) => problem,
+    }
+}
+
+fn with_range(problem: Problem, length: u64) -> Problem {
+    match HeaderValue::from_str(&format!("bytes */{length}")) {
+        Ok(value) => problem.fact("length", length).header(CONTENT_RANGE, value),
+        Err(_) => problem,
     }
 }
 
@@ -164,6 +174,11 @@ fn with_limits(problem: Problem, refusal: &Refusal) -> Problem {
         Refusal::TooManyUploads { open, limit } => problem
             .fact("open", *open)
             .fact("limit", *limit)
+            .header(RETRY_AFTER, HeaderValue::from_static("60")),
+        Refusal::TooManyFiles { files, limit } => problem.fact("files", *files).fact("limit", *limit),
+        Refusal::Floor { asked, free, floor } => problem
+            .fact("asked", *asked)
+            .fact("available", free.saturating_sub(*floor))
             .header(RETRY_AFTER, HeaderValue::from_static("60")),
         Refusal::Quota { asked, used, quota } => {
             problem.fact("asked", *asked).fact("used", *used).fact("quota", *quota)

@@ -48,9 +48,9 @@ impl Catalog for FaultyCatalog {
         to: &FilePath,
         how: Move,
         now: Timestamp,
-        max_used_bytes: Option<u64>,
+        most: Most,
     ) -> Result<Moved, StoreError> {
-        self.call("move_file", self.inner.move_file(owner, from, to, how, now, max_used_bytes)).await
+        self.call("move_file", self.inner.move_file(owner, from, to, how, now, most)).await
     }
 
     async fn remove_file(

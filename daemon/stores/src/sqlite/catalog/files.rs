@@ -1,6 +1,6 @@
 //! Files and what their owners keep, as rows.
 
-use cairn_engine::contracts::{Failure, Move, Moved, Usage};
+use cairn_engine::contracts::{Failure, Most, Move, Moved, Usage};
 use cairn_engine::{Digest, File, FilePath, Owner, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
@@ -137,12 +137,12 @@ pub(super) struct MoveRequest {
     pub(super) to: FilePath,
     pub(super) how: Move,
     pub(super) now: Timestamp,
-    pub(super) max_used_bytes: Option<u64>,
+    pub(super) most: Most,
 }
 
 /// Gives a file another name, or a second one.
 pub(super) fn move_file(connection: &Connection, request: &MoveRequest) -> Result<Moved, Fault> {
-    let MoveRequest { owner, from, to, how, now, max_used_bytes } = request;
+    let MoveRequest { owner, from, to, how, now, most } = request;
     let Some(Placed { file, blob }) = find(connection, owner, from)? else { return Ok(Moved::Unknown) };
     if *how == Move::Rename && from == to {
         return Ok(Moved::File(Box::new(file)));
@@ -150,9 +150,12 @@ pub(super) fn move_file(connection: &Connection, request: &MoveRequest) -> Resul
     if find(connection, owner, to)?.is_some() {
         return Ok(Moved::Exists);
     }
-    let used_bytes = usage(connection, owner)?.bytes;
+    let Usage { files, bytes: used_bytes } = usage(connection, owner)?;
+    if *how == Move::Copy && most.files.is_some_and(|most| files >= most) {
+        return Ok(Moved::TooManyFiles { files });
+    }
     let after = used_bytes.saturating_add(file.length);
-    if *how == Move::Copy && max_used_bytes.is_some_and(|most| after > most) {
+    if *how == Move::Copy && most.used_bytes.is_some_and(|most| after > most) {
         return Ok(Moved::OverQuota { used_bytes });
     }
     let created_at = if *how == Move::Rename { file.created_at } else { *now };

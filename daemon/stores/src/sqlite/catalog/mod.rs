@@ -108,10 +108,10 @@ impl Catalog for SqliteCatalog {
         to: &FilePath,
         how: Move,
         now: Timestamp,
-        max_used_bytes: Option<u64>,
+        most: Most,
     ) -> Result<Moved, StoreError> {
         let (owner, from, to) = (owner.clone(), from.clone(), to.clone());
-        let request = MoveRequest { owner, from, to, how, now, max_used_bytes };
+        let request = MoveRequest { owner, from, to, how, now, most };
         self.database.change("move_file", move |connection| files::move_file(connection, &request)).await
     }
 

@@ -26,6 +26,12 @@ pub(super) fn publish(connection: &Connection, publication: &Publication) -> Res
         Place::At(path, replaced) => (path, replaced),
         Place::Taken(file) => return Ok(Published::Exists(file)),
     };
+    if let Some(most) = publication.max_files.filter(|_| replaced.is_none()) {
+        let files = files::usage(connection, owner)?.files;
+        if files >= most {
+            return Ok(Published::TooManyFiles { files });
+        }
+    }
     if let Some(most) = publication.max_used_bytes {
         let used_bytes = files::usage(connection, owner)?.bytes;
         let kept = used_bytes.saturating_sub(replaced.as_ref().map_or(0, |old| old.file.length));
