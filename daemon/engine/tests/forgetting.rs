@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cairn_engine::contracts::{Placement, SessionStore, View};
-use cairn_engine::engine::{Append, Completion, Created, Incoming, Rebuilt, Sweeping};
+use cairn_engine::contracts::{IfExists, Placement, Precondition, SessionStore, View};
+use cairn_engine::engine::{Append, Completion, Created, Incoming, NewUpload, Rebuilt, Sweeping};
 use cairn_engine::testing::bench::{Bench, body, content, owner, wish};
 use cairn_engine::testing::faults::{FaultPlan, Faults};
+use cairn_engine::upload::Naming;
 use cairn_engine::{Caller, Engine, ObjectKey, Policy, Refusal, State, UploadId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -281,5 +282,18 @@ async fn a_length_that_was_declared_with_an_append_is_not_forgotten() {
         send(&engine, id, &whole, 2).await;
         let file = engine.complete(&ada(), id, Completion::default()).await.unwrap();
         assert_eq!(content(&engine, &file).await, whole);
+    }
+}
+
+#[tokio::test]
+async fn what_was_said_of_a_path_outlives_a_lost_record() {
+    for placement in PLACEMENTS {
+        let bench = Bench::new(placement);
+        let engine = bench.engine(Policy::default());
+        let naming = Naming { if_exists: Some(IfExists::Rename), precondition: Some(Precondition::Absent) };
+        let new = NewUpload { naming: naming.clone(), ..wish("a.bin", Some(CHUNK as u64), None) };
+        let upload = engine.begin_upload(&owner("ada"), new).await.unwrap();
+        bench.sessions.flush();
+        assert_eq!(engine.find_upload(&ada(), upload.id).await.unwrap().naming, naming);
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cairn_engine::contracts::{Catalog, FileFilter, Move, PageRequest, Placement};
-use cairn_engine::engine::{Created, Sweeping, WholeFile};
+use cairn_engine::engine::{Created, Incoming, Sweeping, WholeFile};
 use cairn_engine::testing::bench::{Bench, body, owner, wish};
 use cairn_engine::testing::faults::{FaultPlan, Faults};
 use cairn_engine::testing::memory_sessions::MemorySessions;
-use cairn_engine::{Digest, Engine, FilePath, Policy, Refusal};
+use cairn_engine::{Digest, Engine, FilePath, Policy, Refusal, State};
 
 use crate::story::{PLACEMENTS, Restart};
 
@@ -17,6 +17,8 @@ use crate::story::{PLACEMENTS, Restart};
 enum Step {
     /// A file of so many bytes, under this name.
     Put(&'static str, usize),
+    /// An upload that comes whole with the wish for it, and is finished from the start.
+    Short(&'static str, usize),
     /// The content of so many bytes, which is there already, under this name.
     Instant(&'static str, usize),
     Move(&'static str, &'static str, Move),
@@ -25,10 +27,12 @@ enum Step {
     Sweep,
 }
 
-const LIFE: [Step; 13] = [
+const LIFE: [Step; 15] = [
     Step::Put("long", 900),
     Step::Put("small", 100),
     Step::Put("small", 90),
+    Step::Short("short", 80),
+    Step::Short("short", 70),
     Step::Instant("again", 900),
     Step::Put("same", 900),
     Step::Errands,
@@ -121,6 +125,13 @@ impl Files {
                 let stored = self.engine.put_file(&ada, file, body(content(length), 250)).await?;
                 assert_eq!(stored.file.length, length as u64);
             }
+            Step::Short(name, length) => {
+                let new = wish(name, Some(length as u64), None);
+                let first = Incoming { length: Some(length as u64), ..body(content(length), 25) };
+                assert!(self.engine.is_short(&ada, &new, &first));
+                let (upload, file) = self.engine.upload_short(&ada, new, first).await?;
+                assert_eq!((upload.state, file.length), (State::Complete, length as u64));
+            }
             Step::Instant(name, length) => {
                 let mut new = wish(name, Some(length as u64), None);
                 new.digest = Some(Digest::blake3(*blake3::hash(&content(length)).as_bytes()));
@@ -149,7 +160,9 @@ impl Files {
     fn effect(&self, step: Step) -> Vec<(&'static str, Content)> {
         let now = |name| self.may_be.get(name).and_then(|may| may.first().cloned()).flatten();
         match step {
-            Step::Put(name, length) | Step::Instant(name, length) => vec![(name, Some(content(length)))],
+            Step::Put(name, length) | Step::Short(name, length) | Step::Instant(name, length) => {
+                vec![(name, Some(content(length)))]
+            }
             Step::Move(from, to, Move::Rename) => vec![(to, now(from).or_else(|| now(to))), (from, None)],
             Step::Move(from, to, Move::Copy) => vec![(to, now(from))],
             Step::Remove(name) => vec![(name, None)],
