@@ -16,6 +16,12 @@ pub enum BodyError {
     /// Nothing came for as long as is allowed.
     #[error("the body stalled")]
     Stalled,
+    /// It came slower than is allowed.
+    #[error("the body came slower than {rate} bytes a second")]
+    TooSlow {
+        /// Bytes a second that are asked for.
+        rate: u64,
+    },
     /// The body is longer than the route allows.
     #[error("the body is longer than {limit} bytes")]
     TooLong {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::values::period;
+use super::values::{optional_bytes, period};
 
 /// How often a client may ask.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,10 +17,22 @@ pub struct Limits {
     /// How long one that comes too early is made to wait; one that would wait longer is refused.
     #[serde(with = "period")]
     pub request_delay: Duration,
+    /// Bytes a second that a body must come with at least; `None` does not look.
+    #[serde(with = "optional_bytes")]
+    pub body_rate: Option<u64>,
+    /// The waiting over which they are averaged.
+    #[serde(with = "period")]
+    pub body_rate_window: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { requests_per_minute: 0, request_burst: 100, request_delay: Duration::from_secs(2) }
+        Self {
+            requests_per_minute: 0,
+            request_burst: 100,
+            request_delay: Duration::from_secs(2),
+            body_rate: None,
+            body_rate_window: Duration::from_secs(30),
+        }
     }
 }

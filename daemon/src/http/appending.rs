@@ -71,7 +71,9 @@ pub(crate) fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::DigestConflict { .. }
         | Refusal::FileExists { .. } => S::CONFLICT,
         // What arrived is kept: the client asks for the offset and goes on.
-        Refusal::Body { error: BodyError::Broken | BodyError::Stalled, .. } => S::CONFLICT,
+        Refusal::Body {
+            error: BodyError::Broken | BodyError::Stalled | BodyError::TooSlow { .. }, ..
+        } => S::CONFLICT,
         Refusal::Body { error: BodyError::Trailer, .. } => S::BAD_REQUEST,
         Refusal::Body { error: BodyError::TooLong { .. }, .. } => S::PAYLOAD_TOO_LARGE,
         Refusal::TooLong { .. } | Refusal::Quota { .. } => S::PAYLOAD_TOO_LARGE,

@@ -3,8 +3,6 @@
 //! A raw body is not polled before the engine polls it, so that `100 Continue` is sent only after every check that
 //! needs no body. A body that breaks off is an error of the stream and never its end.
 
-use std::time::Duration;
-
 use axum::body::{Body, BodyDataStream};
 use bytes::{Bytes, BytesMut};
 use cairn_engine::Refusal;
@@ -20,6 +18,7 @@ use tokio::sync::oneshot;
 use super::digests;
 use super::door::Limits;
 use super::numbers;
+use super::pace::Watch;
 use super::problem::Problem;
 
 /// A request's raw body for the engine, which knows how long it may be.
@@ -28,7 +27,7 @@ use super::problem::Problem;
 /// 400 `bad_digest` if `Content-Digest` is malformed.
 pub(crate) fn incoming(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Incoming, Problem> {
     let digests = digests::content_digest(headers)?;
-    let body = watched(body, limits.body_idle_timeout, u64::MAX);
+    let body = watched(body, limits, u64::MAX);
     Ok(Incoming { body, length: content_length(headers), digests })
 }
 
@@ -37,18 +36,18 @@ pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok().and_then(numbers::decimal)
 }
 
-/// The bytes of a body, each wait for more of them at most `idle` long.
+/// The bytes of a body, each wait for more of them bounded.
 pub(crate) fn watched(
     body: Body,
-    idle: Duration,
+    limits: &Limits,
     limit: u64,
 ) -> BoxStream<'static, Result<Bytes, BodyError>> {
-    let start = Some((body.into_data_stream(), limit));
-    stream::unfold(start, move |state| async move {
-        let (mut body, left) = state?;
-        match next_bytes(&mut body, idle).await? {
+    let watch = Watch::new(limits.body_idle_timeout, limits.pace);
+    stream::unfold(Some((body.into_data_stream(), limit, watch)), move |state| async move {
+        let (mut body, left, mut watch) = state?;
+        match next_bytes(&mut body, &mut watch).await? {
             Ok(bytes) => match left.checked_sub(bytes.len() as u64) {
-                Some(left) => Some((Ok(bytes), Some((body, left)))),
+                Some(left) => Some((Ok(bytes), Some((body, left, watch)))),
                 None => Some((Err(BodyError::TooLong { limit }), None)),
             },
             Err(error) => Some((Err(error), None)),
@@ -60,19 +59,23 @@ pub(crate) fn watched(
 /// [`watched`], and the fields of the trailer once the body is at its end, if it has one.
 pub(crate) fn watched_with_trailer(
     body: Body,
-    idle: Duration,
+    limits: &Limits,
 ) -> (BoxStream<'static, Result<Bytes, BodyError>>, oneshot::Receiver<HeaderMap>) {
     let (tell, told) = oneshot::channel();
-    let bytes = stream::unfold(Some((body, tell)), move |state| async move {
-        let (mut body, tell) = state?;
+    let watch = Watch::new(limits.body_idle_timeout, limits.pace);
+    let bytes = stream::unfold(Some((body, tell, watch)), move |state| async move {
+        let (mut body, tell, mut watch) = state?;
         loop {
-            match tokio::time::timeout(idle, body.frame()).await {
-                Err(_) => return Some((Err(BodyError::Stalled), None)),
+            match watch.wait(body.frame()).await {
+                Err(error) => return Some((Err(error), None)),
                 Ok(None) => return None,
                 Ok(Some(Err(_))) => return Some((Err(BodyError::Broken), None)),
                 Ok(Some(Ok(frame))) => match frame.into_data() {
                     Ok(bytes) if bytes.is_empty() => {}
-                    Ok(bytes) => return Some((Ok(bytes), Some((body, tell)))),
+                    Ok(bytes) => match watch.took(bytes.len()) {
+                        Ok(()) => return Some((Ok(bytes), Some((body, tell, watch)))),
+                        Err(error) => return Some((Err(error), None)),
+                    },
                     Err(frame) => {
                         // Nothing comes after a trailer. Who asked may be gone.
                         let _ = frame.into_trailers().map(|fields| tell.send(fields));
@@ -86,14 +89,14 @@ pub(crate) fn watched_with_trailer(
 }
 
 /// The next bytes that are not none.
-async fn next_bytes(body: &mut BodyDataStream, idle: Duration) -> Option<Result<Bytes, BodyError>> {
+async fn next_bytes(body: &mut BodyDataStream, watch: &mut Watch) -> Option<Result<Bytes, BodyError>> {
     loop {
-        match tokio::time::timeout(idle, body.next()).await {
-            Err(_) => return Some(Err(BodyError::Stalled)),
+        match watch.wait(body.next()).await {
+            Err(error) => return Some(Err(error)),
             Ok(None) => return None,
             Ok(Some(Err(_))) => return Some(Err(BodyError::Broken)),
             Ok(Some(Ok(bytes))) if bytes.is_empty() => {}
-            Ok(Some(Ok(bytes))) => return Some(Ok(bytes)),
+            Ok(Some(Ok(bytes))) => return Some(watch.took(bytes.len()).map(|()| bytes)),
         }
     }
 }
@@ -108,7 +111,7 @@ pub(crate) async fn small(headers: &HeaderMap, body: Body, limits: &Limits) -> R
     if content_length(headers).is_some_and(|length| length > limit) {
         return Err(refuse(BodyError::TooLong { limit }));
     }
-    let mut stream = watched(body, limits.body_idle_timeout, limit);
+    let mut stream = watched(body, limits, limit);
     let mut whole = BytesMut::new();
     while let Some(bytes) = stream.next().await {
         whole.extend_from_slice(&bytes.map_err(refuse)?);
@@ -144,7 +147,7 @@ mod tests {
     }
 
     async fn read(body: Body, limit: u64) -> Vec<Result<Bytes, BodyError>> {
-        watched(body, Duration::from_secs(5), limit).collect().await
+        watched(body, &Limits::default(), limit).collect().await
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ use cairn_engine::engine::Incoming;
 use cairn_engine::{Engine, Refusal};
 use futures_util::{StreamExt, TryStreamExt};
 
+use super::pace::Pace;
 use crate::config::Server;
 use crate::house::House;
 
@@ -16,13 +17,19 @@ use crate::house::House;
 pub(crate) struct Limits {
     /// How long a body may be silent before it has stalled.
     pub(crate) body_idle_timeout: Duration,
+    /// How slow a body may be.
+    pub(crate) pace: Option<Pace>,
     /// Bytes of a JSON or form body.
     pub(crate) max_json_bytes: u64,
 }
 
 impl From<&Server> for Limits {
     fn from(server: &Server) -> Self {
-        Self { body_idle_timeout: server.body_idle_timeout, max_json_bytes: server.max_json_bytes }
+        Self {
+            body_idle_timeout: server.body_idle_timeout,
+            pace: None,
+            max_json_bytes: server.max_json_bytes,
+        }
     }
 }
 
@@ -49,7 +56,10 @@ impl Door {
 
     /// The limits in force.
     pub(crate) fn limits(&self) -> Limits {
-        Limits::from(&self.house.config().server)
+        let config = self.house.config();
+        let limits = &config.limits;
+        let pace = limits.body_rate.map(|rate| Pace { rate, window: limits.body_rate_window });
+        Limits { pace, ..Limits::from(&config.server) }
     }
 
     /// Runs an operation of the engine to its end, whatever becomes of the connection that asked for it.

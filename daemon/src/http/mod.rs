@@ -22,6 +22,7 @@ mod linger;
 mod measure;
 mod native;
 mod numbers;
+mod pace;
 mod patience;
 pub(crate) mod peer;
 pub(crate) mod problem;

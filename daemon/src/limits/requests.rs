@@ -118,7 +118,12 @@ mod tests {
     const CLIENT: Client = Client::Address(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
     fn limits(requests_per_minute: u32, request_burst: u32, delay_ms: u64) -> Limits {
-        Limits { requests_per_minute, request_burst, request_delay: Duration::from_millis(delay_ms) }
+        Limits {
+            requests_per_minute,
+            request_burst,
+            request_delay: Duration::from_millis(delay_ms),
+            ..Limits::default()
+        }
     }
 
     fn after(ms: u64) -> Turn {

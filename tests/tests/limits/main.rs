@@ -4,6 +4,7 @@
 mod files;
 mod open_uploads;
 mod own;
+mod pace;
 mod quota;
 mod rate;
 mod room;

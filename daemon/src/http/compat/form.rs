@@ -66,7 +66,7 @@ impl Form {
     pub(crate) fn new(body: Body, boundary: String, limits: &Limits) -> Self {
         let limit = limits.max_json_bytes;
         let allowance = Arc::new(AtomicU64::new(limit));
-        let bytes = body::watched(body, limits.body_idle_timeout, u64::MAX);
+        let bytes = body::watched(body, limits, u64::MAX);
         let multipart = Multipart::new(measured(bytes, Arc::clone(&allowance), limit), boundary);
         Self { multipart, allowance, limit }
     }

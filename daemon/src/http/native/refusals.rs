@@ -58,6 +58,9 @@ fn kind(refusal: &Refusal) -> Problem {
         Refusal::Body { error: BodyError::Stalled, .. } => {
             (S::REQUEST_TIMEOUT, "body_stalled", "The body stalled")
         }
+        Refusal::Body { error: BodyError::TooSlow { .. }, .. } => {
+            (S::REQUEST_TIMEOUT, "body_too_slow", "The body came too slowly")
+        }
         Refusal::Body { error: BodyError::TooLong { .. }, .. } => {
             (S::PAYLOAD_TOO_LARGE, "too_long", "The body is too long")
         }
@@ -190,6 +193,7 @@ fn with_limits(problem: Problem, refusal: &Refusal) -> Problem {
 fn with_body_facts(problem: Problem, error: &BodyError) -> Problem {
     match error {
         BodyError::Broken | BodyError::Stalled | BodyError::Trailer => problem,
+        BodyError::TooSlow { rate } => problem.fact("bytes_per_second", *rate),
         BodyError::TooLong { limit } => problem.fact("limit", *limit),
     }
 }

@@ -85,7 +85,7 @@ async fn first_bytes(headers: &HeaderMap, body: Body, limits: &Limits) -> Result
         Some(0) => Ok(None),
         Some(_) => Err(other().detail(detail).into()),
         None if body.is_end_stream() => Ok(None),
-        None => match body::watched(body, limits.body_idle_timeout, u64::MAX).next().await {
+        None => match body::watched(body, limits, u64::MAX).next().await {
             None => Ok(None),
             Some(_) => Err(other().detail(detail).into()),
         },
@@ -97,10 +97,10 @@ fn append(headers: &HeaderMap, body: Body, offset: u64, limits: &Limits) -> Resu
     let announced = checksum::of(headers)?;
     let (bytes, late) = match checksum::follows(headers) {
         true => {
-            let (bytes, trailer) = body::watched_with_trailer(body, limits.body_idle_timeout);
+            let (bytes, trailer) = body::watched_with_trailer(body, limits);
             (bytes, Some(checksum::late(announced.clone(), trailer)))
         }
-        false => (body::watched(body, limits.body_idle_timeout, u64::MAX), None),
+        false => (body::watched(body, limits, u64::MAX), None),
     };
     let digests = announced.into_iter().collect();
     let incoming = Incoming { body: bytes, length: body::content_length(headers), digests };
