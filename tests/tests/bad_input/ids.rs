@@ -15,7 +15,7 @@ async fn nothing_is_known(client: &Client, upload: &str) {
         client.put(&format!("{upload}/chunks/1"), vec![0; 1000]).await,
         client.put(&format!("{upload}/chunks/99"), "x").await,
         client.post(&format!("{upload}/complete"), "").await,
-        client.post_json(&format!("{upload}/proof"), &json!({ "answer": "x" })).await,
+        client.post_json(&format!("{upload}/proof"), &json!({ "answer": "0".repeat(64) })).await,
         patch.await,
     ] {
         let answer = answer.expect_problem(404, "no_upload");
