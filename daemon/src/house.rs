@@ -10,7 +10,7 @@ use cairn_engine::engine::{
 use cairn_engine::{Caller, Digest, Engine, File, Owner, Refusal, Timestamp, Upload, UploadId};
 use tokio::sync::watch;
 
-use crate::auth::Gate;
+use crate::auth::{Gate, Keys};
 use crate::config::Config;
 use crate::limits::Requests;
 use crate::metrics::Metrics;
@@ -22,6 +22,8 @@ pub struct House {
     pub engine: Arc<Engine>,
     /// Finds out who asks.
     pub gate: Gate,
+    /// Sign and verify links.
+    pub links: Keys,
     /// Runs work and knows what is running.
     pub supervisor: Supervisor,
     /// What is counted.
@@ -41,6 +43,7 @@ impl House {
         Self {
             started_at: engine.now(),
             gate: Gate::new(config.auth.mode, &engine),
+            links: Keys::default(),
             engine,
             supervisor,
             metrics,
@@ -48,6 +51,12 @@ impl House {
             config: watch::Sender::new(Arc::new(config)),
             ready: AtomicBool::new(false),
         }
+    }
+
+    /// The same house, whose links these keys sign.
+    #[must_use]
+    pub fn with_links(self, links: Keys) -> Self {
+        Self { links, ..self }
     }
 
     /// The configuration in force.

@@ -18,6 +18,7 @@ pub mod owner;
 pub mod path;
 pub mod policy;
 pub mod refusal;
+pub mod seal;
 pub mod storages;
 #[cfg(feature = "testing")]
 pub mod testing;

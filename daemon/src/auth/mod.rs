@@ -4,10 +4,12 @@
 //! request. What a route needs stands beside the route, and a route that says nothing of it does not compile.
 
 mod gate;
+mod link;
 mod presented;
 mod rights;
 
 pub use gate::{Gate, Unknown};
+pub use link::{BadKey, BadLink, Grant, Keys, Link};
 pub use presented::Presented;
 pub use rights::{Needed, Rights};
 
@@ -31,6 +33,8 @@ pub enum By {
     Nobody,
     /// By a token, of this public id.
     Token(String),
+    /// By a signed link, of this id.
+    Link(String),
 }
 
 impl Identity {

@@ -45,6 +45,7 @@ pub(super) fn check(config: &Config, origins: &Origins) -> Result<(), ConfigErro
     bounds.protocols(config)?;
     bounds.log(config)?;
     bounds.auth(config)?;
+    bounds.period("links.max_ttl", config.links.max_ttl, MOMENT..=10 * YEAR)?;
     config.allow_listening(config.server.listen)
 }
 

@@ -13,6 +13,7 @@ mod error;
 mod flags;
 mod layers;
 mod limits;
+mod links;
 mod options;
 mod proxies;
 mod reload;
@@ -35,6 +36,7 @@ pub use error::{ConfigError, Origin};
 pub use flags::Flags;
 pub use layers::Sources;
 pub use limits::Limits;
+pub use links::{BadLinkKey, LinkKey, Links};
 pub use options::Options;
 pub use proxies::{BadProxy, TrustedProxy};
 pub use reload::Reloaded;
@@ -77,6 +79,8 @@ pub struct Config {
     pub sweep: Sweep,
     /// Who is asking.
     pub auth: Auth,
+    /// Links that carry their right with them.
+    pub links: Links,
     /// Which protocols are spoken.
     pub protocols: Protocols,
     /// What is told to the operator.

@@ -9,7 +9,7 @@
 //! | asks too often, known or not | 429 `too_many_requests` |
 //! | is not believed any more while the request runs | 401, its body cut off: see [`standing`](super::standing) |
 //!
-//! A route that is open asks nobody who they are. The tutorial's API has the same answers in its own envelope.
+//! What a signed link in the target may is said by [`links`](super::links). A route that is open asks nobody who they are. The tutorial's API has the same answers in its own envelope.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use super::caller::Asker;
 use super::compat::Fault;
 use super::door::Door;
+use super::links;
 use super::peer::Peer;
 use super::problem::Problem;
 use super::rate::{self, TooOften};
@@ -70,6 +71,11 @@ async fn answer(door: &Door, needed: Needed, mut request: Request, next: Next) -
         rate::turn(door, client).await.map_err(Turned::TooOften)?;
         return Ok(next.run(request).await);
     }
+    if let Some(shown) = links::shown(request.uri()) {
+        let client = rate::client(None, request.uri(), &peer);
+        rate::turn(door, client).await.map_err(Turned::TooOften)?;
+        return Ok(links::pass(door, request, next, &shown).await);
+    }
     let presented = Presented::of(request.headers());
     let standing = Standing::of(&door.house.gate, presented, peer.clone(), door.engine.account_changes());
     let identified = standing.look().await;
@@ -78,7 +84,7 @@ async fn answer(door: &Door, needed: Needed, mut request: Request, next: Next) -
     let identity = admit(identified, &request, needed)?;
     request.extensions_mut().insert(identity.clone());
     match identity.by {
-        By::Nobody => Ok(next.run(request).await),
+        By::Nobody | By::Link(_) => Ok(next.run(request).await),
         By::Token(_) => standing.run(request, next, identity).await,
     }
 }

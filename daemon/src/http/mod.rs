@@ -19,6 +19,7 @@ mod health;
 mod held;
 mod identify;
 mod linger;
+mod links;
 mod measure;
 mod native;
 mod numbers;
@@ -45,7 +46,7 @@ pub use self::serve::{Listener, serve};
 
 use self::compat::{files as by_hash, uploads as parts};
 use self::door::Door;
-use self::native::{account, files, uploads};
+use self::native::{account, files, links as signed, uploads};
 use self::problem::Problem;
 use self::resumable::{targets, uploads as drafts};
 use self::routing::{Methods, Routes, get, head, post, put};
@@ -60,6 +61,7 @@ fn table(config: &Config) -> Routes {
         .route("/readyz", get(Open, health::readyz))
         .route("/metrics", get(Admin, health::metrics))
         .route("/v1/me", get(Either, account::me))
+        .route("/v1/links", post(Either, signed::create))
         .route("/v1/uploads", post(Write, uploads::create).get(Either, uploads::list))
         .route(
             "/v1/uploads/{id}",

@@ -67,4 +67,8 @@ impl Accounts for MeteredAccounts {
     async fn note_used(&self, id: TokenId, at: Timestamp) -> Result<(), StoreError> {
         self.call("note_used", self.inner.note_used(id, at)).await
     }
+
+    async fn spend_link(&self, id: &str, expires_at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+        self.call("spend_link", self.inner.spend_link(id, expires_at, now)).await
+    }
 }

@@ -8,6 +8,7 @@ use cairn_engine::{Chance, Clock as _, StorageName};
 use cairn_stores::objects::{self, ObjectsConfig};
 
 use super::{StartError, ground, sessions};
+use crate::auth::Keys;
 use crate::config::Config;
 use crate::data_dir::check_writable;
 use crate::system::{SystemChance, SystemClock};
@@ -18,6 +19,7 @@ pub(super) fn check(config: &Config) -> Result<(), StartError> {
     let (catalog, database, admin) = (config.catalog_path(), config.sessions_path(), config.admin_socket());
     println!("listen         {}", config.server.listen);
     check_certificate(config)?;
+    Keys::load(&config.links.keys)?;
     println!("admin socket   {}", admin.display());
     println!("data directory {}", config.server.data_dir.display());
     match config.sessions.redis() {

@@ -9,6 +9,7 @@ use cairn_engine::contracts::StoreError;
 use cairn_engine::{Refusal, StorageName};
 use cairn_stores::{OpenError, RedisConfigError, objects};
 
+use crate::auth::BadKey;
 use crate::config::ConfigError;
 use crate::data_dir::DataDirError;
 use crate::logging::LogError;
@@ -40,6 +41,9 @@ pub enum StartError {
     /// The configuration is refused.
     #[error("the configuration is refused")]
     Config(#[from] ConfigError),
+    /// A key of links cannot be used.
+    #[error("links cannot be signed")]
+    LinkKey(#[from] BadKey),
     /// The configuration cannot be printed.
     #[error("the configuration cannot be printed")]
     Print(#[source] toml::ser::Error),
@@ -159,7 +163,9 @@ impl StartError {
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Tls(_) | Self::Redis(_) | Self::StorageGone { .. } => Exit::Config,
+            Self::Config(_) | Self::LinkKey(_) | Self::Tls(_) | Self::Redis(_) | Self::StorageGone { .. } => {
+                Exit::Config
+            }
             Self::Objects { source, .. } => match **source {
                 objects::OpenError::Directory { .. } => Exit::Failed,
                 _ => Exit::Config,

@@ -27,6 +27,7 @@ use cairn_engine::engine::Ground;
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::Keys;
 use crate::config::{Config, Environment, Flags, Sources};
 use crate::data_dir::DataDir;
 use crate::house::House;
@@ -117,7 +118,8 @@ async fn serve(
     supervisor.start("tell of the sessions", sessions::tell(opened.sessions));
     let engine = Engine::new(opened.ground, config.policy());
     let listeners = Listeners::open(&config).await?;
-    let house = Arc::new(House::new(engine, config, supervisor, metrics));
+    let links = Keys::load(&config.links.keys)?;
+    let house = Arc::new(House::new(engine, config, supervisor, metrics).with_links(links));
     let admin_socket = listeners.admin_path().to_owned();
     let address = listeners.address();
     if let Some(address) = address {

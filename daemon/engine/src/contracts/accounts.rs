@@ -67,4 +67,8 @@ pub trait Accounts: Send + Sync {
     /// Notes when a token was used, if that is later than what is noted. It may be lost with the power. Absent is
     /// fine.
     async fn note_used(&self, id: TokenId, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Notes that a link of one use was used; `false`, and nothing is changed, if it was before. Links that are over
+    /// at `now` may be forgotten.
+    async fn spend_link(&self, id: &str, expires_at: Timestamp, now: Timestamp) -> Result<bool, StoreError>;
 }

@@ -15,6 +15,7 @@
 //! | `prefix` | SHA-1 and SHA-256 along the contiguous prefix |
 //! | `complete` | from a set of extents to a blob and a file |
 //! | `join` | several uploads in a row as one |
+//! | `links` | which links of one use were used |
 //! | `session` | an upload's record; its status; abort and purge |
 //! | `rebuild` | records that the session store lost, whole or in part, made whole again |
 //! | `scan` | computing something of stored bytes |
@@ -34,6 +35,7 @@ mod create;
 mod files;
 mod flow;
 mod join;
+mod links;
 mod moving;
 mod prefix;
 mod proof;

@@ -32,6 +32,7 @@ macro_rules! account_suite {
             tokens_are_listed_by_user_and_id,
             pages_of_tokens_tell_everything_once,
             the_latest_use_is_noted,
+            a_link_is_spent_once,
         );
     };
     (@tests $make:path: $($rule:ident),+ $(,)?) => {
@@ -273,4 +274,15 @@ pub async fn the_latest_use_is_noted(accounts: &dyn Accounts) {
     let used = accounts.find_token(id(1)).await.unwrap().unwrap().token.used_at;
     assert_eq!(used, Some(Timestamp(7_000)));
     accounts.note_used(id(9), Timestamp(1)).await.unwrap();
+}
+
+/// Of many at once one spends a link; once it is over it may be forgotten.
+pub async fn a_link_is_spent_once(accounts: &dyn Accounts) {
+    let (now, end) = (Timestamp(1_000), Timestamp(2_000));
+    let told = futures_util::future::join_all((0..16).map(|_| accounts.spend_link("a", end, now))).await;
+    assert_eq!(told.into_iter().filter(|told| *told.as_ref().unwrap()).count(), 1);
+    assert!(!accounts.spend_link("a", end, Timestamp(1_999)).await.unwrap());
+    assert!(accounts.spend_link("b", end, now).await.unwrap());
+    assert!(!accounts.spend_link("b", end, now).await.unwrap());
+    assert!(accounts.spend_link("c", Timestamp(9_000), Timestamp(2_000)).await.unwrap());
 }

@@ -18,6 +18,7 @@ pub struct MemoryAccounts(Mutex<Tables>);
 struct Tables {
     users: BTreeMap<Owner, User>,
     tokens: BTreeMap<TokenId, (Token, SecretHash)>,
+    spent_links: BTreeMap<String, Timestamp>,
 }
 
 impl MemoryAccounts {
@@ -113,5 +114,11 @@ impl Accounts for MemoryAccounts {
             token.used_at = token.used_at.max(Some(at));
         }
         Ok(())
+    }
+
+    async fn spend_link(&self, id: &str, expires_at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+        let spent = &mut self.lock().spent_links;
+        spent.retain(|_, end| *end > now);
+        Ok(spent.insert(id.to_owned(), expires_at).is_none())
     }
 }

@@ -81,6 +81,17 @@ impl Accounts for SqliteCatalog {
         };
         self.database.note("note_used", work).await
     }
+
+    async fn spend_link(&self, id: &str, expires_at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        let work = move |connection: &Connection| {
+            let forget = "DELETE FROM spent_links WHERE expires_at <= ?1";
+            connection.prepare_cached(forget)?.execute([Moment(now)])?;
+            let spend = "INSERT OR IGNORE INTO spent_links (id, expires_at) VALUES (?1, ?2)";
+            Ok(connection.prepare_cached(spend)?.execute(params![id, Moment(expires_at)])? > 0)
+        };
+        self.database.change("spend_link", work).await
+    }
 }
 
 fn add_user(connection: &Connection, user: &User) -> Result<bool, Fault> {

@@ -29,7 +29,7 @@ use super::open::{OpenError, Schema};
 const SCHEMA: Schema = Schema {
     store: "catalog",
     application_id: 0x6361_7263,
-    steps: &[M::up(include_str!("1.sql")), M::up(include_str!("2.sql"))],
+    steps: &[M::up(include_str!("1.sql")), M::up(include_str!("2.sql")), M::up(include_str!("3.sql"))],
 };
 
 /// The most objects that are looked at in one change, so that other changes come between.

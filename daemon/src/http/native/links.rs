@@ -1,0 +1,122 @@
+//! `POST /v1/links`: a link that carries a right of the caller's.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
+use http::{StatusCode, Uri};
+use serde_json::{Value, json};
+
+use super::json::rfc3339;
+use super::members::Members;
+use crate::auth::{Grant, Identity, Link, Needed};
+use crate::http::body;
+use crate::http::caller::Asker;
+use crate::http::door::Door;
+use crate::http::links;
+use crate::http::peer::Peer;
+use crate::http::problem::Problem;
+use crate::http::tus::location;
+
+/// How long a link lasts if nothing is said.
+const DEFAULT_TTL: Duration = Duration::from_secs(3600);
+
+/// `POST /v1/links`
+pub(crate) async fn create(
+    State(door): State<Door>,
+    Asker(owner): Asker,
+    Extension(identity): Extension<Identity>,
+    Extension(peer): Extension<Peer>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    if !door.house.links.are_there() {
+        return Err(links::off());
+    }
+    let members = Members(body::object(&body::small(&headers, body, &door.limits()).await?)?);
+    let grant = grant(&members, door.engine.policy().max_length)?;
+    may(&identity, &grant)?;
+    let now = door.engine.now();
+    let expires_at = now.after(ttl(&members, door.house.config().links.max_ttl)?);
+    let link = Link { id: door.engine.make_link_id(), owner, made_at: now, expires_at, grant };
+    let text = door.house.links.sign(&link).ok_or_else(links::off)?;
+    let config = door.house.config();
+    let base = |path: &str| location::base(&config, path, &uri, &headers, &peer);
+    let told = told(&link, &text, &base("/v1/files/"), &base(&config.protocols.tus_path));
+    let no_store = HeaderValue::from_static("no-store");
+    Ok((StatusCode::CREATED, [(CACHE_CONTROL, no_store)], Json(told)).into_response())
+}
+
+fn grant(members: &Members, longest: u64) -> Result<Grant, Problem> {
+    let path = members.path("path")?;
+    let path = path.ok_or_else(|| Problem::bad("bad_path", "Not a path").detail("\"path\" is missing"))?;
+    let once = match members.0.get("once") {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(once)) => *once,
+        Some(_) => {
+            return Err(
+                Problem::bad("bad_once", "Neither true nor false").detail("\"once\" is true or false")
+            );
+        }
+    };
+    match members.0.get("for").and_then(Value::as_str) {
+        Some("download") => Ok(Grant::Download { path, once }),
+        Some("upload") => Ok(Grant::Upload {
+            path,
+            max_length: members.length("max_length", "bad_length")?.unwrap_or(longest),
+            content_type: members.content_type("content_type")?,
+            once,
+        }),
+        _ => {
+            Err(Problem::bad("bad_link", "Not a kind of link")
+                .detail("\"for\" is \"upload\" or \"download\""))
+        }
+    }
+}
+
+/// Nobody gives away what they have not.
+fn may(identity: &Identity, grant: &Grant) -> Result<(), Problem> {
+    let needed = if matches!(grant, Grant::Download { .. }) { Needed::Read } else { Needed::Write };
+    if identity.rights.suffice(needed) {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Not with these rights")
+        .detail(format!("this needs the right to {}", needed.name()))
+        .fact("needed", needed.name()))
+}
+
+fn ttl(members: &Members, longest: Duration) -> Result<Duration, Problem> {
+    let asked =
+        members.length("expires_in", "bad_expiry")?.map_or(DEFAULT_TTL.min(longest), Duration::from_secs);
+    if asked.is_zero() || asked > longest {
+        return Err(Problem::bad("bad_expiry", "Not how long a link may last")
+            .detail(format!("\"expires_in\" is 1 to {} seconds", longest.as_secs()))
+            .fact("limit", longest.as_secs()));
+    }
+    Ok(asked)
+}
+
+fn told(link: &Link, text: &str, files: &str, tus: &str) -> Value {
+    let url = |path: &str| {
+        let encoded = path.split('/').map(|part| {
+            percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC).to_string()
+        });
+        format!("{files}{}?link={text}", encoded.collect::<Vec<_>>().join("/"))
+    };
+    let expires_at = rfc3339(link.expires_at);
+    match &link.grant {
+        Grant::Download { path, once } => json!({
+            "id": link.id, "for": "download", "path": path, "once": once, "expires_at": expires_at, "url": url(path.as_str()),
+        }),
+        Grant::Upload { path, max_length, content_type, once } => json!({
+            "id": link.id, "for": "upload", "path": path, "max_length": max_length, "content_type": content_type,
+            "once": once, "expires_at": expires_at, "url": url(path.as_str()), "tus_url": format!("{tus}?link={text}"),
+        }),
+        // Only tus's answer makes these.
+        Grant::Sending { .. } => Value::Null,
+    }
+}
