@@ -78,7 +78,11 @@ async fn a_file_may_be_as_long_as_the_link_says_and_not_one_byte_longer() {
     }
     assert_eq!(scene.ann.get("/v1/files/in/box.bin").await.expect(200).body, content().range(0..1_000));
     // Nor is it let in without a length.
-    scene.somebody.put(&put, content().body(0..10)).await.expect_problem(411, "length_required");
+    scene
+        .somebody
+        .put(&put, cairn_tests::Body::pieces([Ok(content().range(0..10))].into_iter(), None))
+        .await
+        .expect_problem(411, "length_required");
     let deferred = scene.somebody.call("POST", &tus).header("tus-resumable", "1.0.0");
     deferred.header("upload-defer-length", "1").send().await.expect_problem(403, "link_forbids");
     // Nor by more bytes than were told.

@@ -8,6 +8,7 @@ use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 use http::{StatusCode, Uri};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::json::rfc3339;
@@ -21,6 +22,8 @@ use crate::http::peer::Peer;
 use crate::http::problem::Problem;
 use crate::http::tus::location;
 
+/// What is written as it is in a path; everything else is percent-encoded.
+const SAFE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// How long a link lasts if nothing is said.
 const DEFAULT_TTL: Duration = Duration::from_secs(3600);
 
@@ -102,9 +105,7 @@ fn ttl(members: &Members, longest: Duration) -> Result<Duration, Problem> {
 
 fn told(link: &Link, text: &str, files: &str, tus: &str) -> Value {
     let url = |path: &str| {
-        let encoded = path.split('/').map(|part| {
-            percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC).to_string()
-        });
+        let encoded = path.split('/').map(|part| utf8_percent_encode(part, SAFE).to_string());
         format!("{files}{}?link={text}", encoded.collect::<Vec<_>>().join("/"))
     };
     let expires_at = rfc3339(link.expires_at);

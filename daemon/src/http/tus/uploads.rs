@@ -15,6 +15,7 @@ use super::creation::Wish;
 use super::fields::{METHOD_OVERRIDE, UPLOAD_LENGTH, UPLOAD_OFFSET, bytes, has_body_type, offset, single};
 use super::refusals::No;
 use super::{answers, checksum, creation, location, metadata};
+use crate::auth::{By, Identity};
 use crate::http::appending::{bytes_of, dismiss, must_be_there};
 use crate::http::body;
 use crate::http::caller::Asker;
@@ -33,6 +34,7 @@ pub(crate) async fn options() -> StatusCode {
 pub(crate) async fn create(
     State(door): State<Door>,
     Asker(owner): Asker,
+    Extension(identity): Extension<Identity>,
     Extension(peer): Extension<Peer>,
     uri: Uri,
     headers: HeaderMap,
@@ -40,7 +42,11 @@ pub(crate) async fn create(
 ) -> Result<Response, No> {
     let config = door.house.config();
     let base = location::base(&config, &config.protocols.tus_path, &uri, &headers, &peer);
-    let Wish { new, role } = creation::wish(&headers, &base, &config.protocols.tus_path)?;
+    let Wish { mut new, role } = creation::wish(&headers, &base, &config.protocols.tus_path)?;
+    if let By::Link(_) = identity.by {
+        // A link is good for its own path, and for none beside it.
+        new.naming.if_exists = Some(IfExists::Replace);
+    }
     let append = first_bytes(&headers, body, &door.limits()).await?;
     if let (Some(limit), Some(asked)) = (new.length, append.as_ref().and_then(|a| a.incoming.length))
         && asked > limit
