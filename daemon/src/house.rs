@@ -10,6 +10,7 @@ use cairn_engine::engine::{
 use cairn_engine::{Caller, Digest, Engine, File, Owner, Refusal, Timestamp, Upload, UploadId};
 use tokio::sync::watch;
 
+use crate::auth::jwt::KeysError;
 use crate::auth::{Gate, Keys};
 use crate::config::Config;
 use crate::limits::Requests;
@@ -38,11 +39,19 @@ pub struct House {
 
 impl House {
     /// A house around an engine. It is not ready before [`set_ready`](Self::set_ready) says so.
-    pub fn new(engine: Engine, config: Config, supervisor: Supervisor, metrics: Arc<Metrics>) -> Self {
+    ///
+    /// # Errors
+    /// It could not be found out who asks.
+    pub fn new(
+        engine: Engine,
+        config: Config,
+        supervisor: Supervisor,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, KeysError> {
         let engine = Arc::new(engine);
-        Self {
+        Ok(Self {
             started_at: engine.now(),
-            gate: Gate::new(config.auth.mode, &engine),
+            gate: Gate::open(&config.auth, &engine)?,
             links: Keys::default(),
             engine,
             supervisor,
@@ -50,7 +59,7 @@ impl House {
             requests: Requests::default(),
             config: watch::Sender::new(Arc::new(config)),
             ready: AtomicBool::new(false),
-        }
+        })
     }
 
     /// The same house, whose links these keys sign.

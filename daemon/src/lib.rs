@@ -15,6 +15,7 @@ pub mod metered;
 pub mod metrics;
 pub mod run;
 pub mod signals;
+mod stamp;
 pub mod supervisor;
 pub mod system;
 pub mod systemd;

@@ -226,6 +226,59 @@ async fn a_new_certificate_is_taken_while_connections_go_on_and_a_bad_one_is_not
     wait_until(async || is_answered(&daemon, &old_ca, &[]).await).await;
 }
 
+#[tokio::test]
+async fn the_certificate_of_a_client_says_who_asks_where_it_counts_and_nothing_else_does() {
+    let authority = Authority::new();
+    let ca = authority.path("ca.pem");
+    for name in ["ann", "a\nb"] {
+        authority.issue(name, false);
+    }
+    let shown = |name: &str| {
+        let path = |ending: &str| authority.path(&format!("{name}.{ending}")).display().to_string();
+        ["--cert".to_owned(), path("pem"), "--key".to_owned(), path("key")]
+    };
+    let config = |more: &str| {
+        let client = authority.client_ca("optional");
+        authority.config(&format!("{client}\n[auth]\nmode = \"tokens\"\n{more}"))
+    };
+    authority.issue("server", false);
+    let daemon = Daemon::builder().config(&config("certificates = true")).start_listening().await;
+    let asked_me = async |daemon: &Daemon, arguments: &[&str]| {
+        let write = ["--write-out", " %{http_code}"];
+        let output = asked(daemon, &ca, "/v1/me", &[arguments, &write].concat()).await;
+        let told = String::from_utf8(output.stdout).unwrap();
+        let user = told.contains(r#""user":"ann""#);
+        (told.rsplit(' ').next().unwrap().to_owned(), user)
+    };
+    let ann = shown("ann");
+    let ann: Vec<&str> = ann.iter().map(String::as_str).collect();
+    let is = |status: &str, user: bool| (status.to_owned(), user);
+    assert_eq!(asked_me(&daemon, &ann).await, is("200", true));
+    assert_eq!(asked_me(&daemon, &[]).await, is("401", false));
+    // A name that no user can have, and credentials that are not valid: the certificate does not mend them.
+    let bad = shown("a\nb");
+    let bad: Vec<&str> = bad.iter().map(String::as_str).collect();
+    assert_eq!(asked_me(&daemon, &bad).await, is("401", false));
+    for header in ["Authorization: Bearer nonsense", "Authorization: Digest x"] {
+        assert_eq!(asked_me(&daemon, &[&ann[..], &["--header", header]].concat()).await, is("401", false));
+    }
+    // A token counts before the certificate.
+    daemon.add_user("bob").await;
+    let bob = format!("Authorization: Bearer {}", daemon.add_token("bob", "read").await);
+    assert_eq!(asked_me(&daemon, &[&ann[..], &["--header", &bob]].concat()).await, is("200", false));
+    daemon.add_user("ann").await;
+    daemon.operator(&["users", "disable", "ann"]).await;
+    assert_eq!(asked_me(&daemon, &ann).await, is("401", false));
+
+    let off = Daemon::builder().config(&config("")).start_listening().await;
+    assert_eq!(asked_me(&off, &ann).await, is("401", false));
+    // The certificate of a proxy is nobody's for whom it speaks.
+    let trusting =
+        config("certificates = true").replace("[server]", "[server]\ntrusted_proxies = [\"127.0.0.1\"]");
+    let proxied = Daemon::builder().config(&trusting).start_listening().await;
+    assert_eq!(asked_me(&proxied, &ann).await, is("401", false));
+}
+
 async fn wait_until(condition: impl AsyncFn() -> bool) {
     let waiting = async {
         while !condition().await {
@@ -251,6 +304,16 @@ async fn files_that_cannot_be_are_refused_before_anything_starts() {
     assert_eq!(started.status.code(), Some(78), "{}", started.log);
     std::fs::remove_file(authority.path("server.key")).unwrap();
     assert_eq!(check().await.status.code(), Some(78));
+    let wishes = [
+        ("mode = \"tokens\"", "nobody is asked for a certificate"),
+        ("mode = \"none\"", "a caller is whoever it says it is"),
+    ];
+    for (mode, why) in wishes {
+        let more = format!("[auth]\n{mode}\ncertificates = true");
+        let refused = Daemon::builder().config(&authority.config(&more)).run_to_end().await;
+        assert_eq!(refused.status.code(), Some(78), "{}", refused.log);
+        assert!(refused.log.contains(why), "{}", refused.log);
+    }
     for more in ["client_auth = \"required\"", "min_version = \"1.1\"", "cipher = \"x\""] {
         let refused = Daemon::builder().config(&authority.config(more)).run_to_end().await;
         assert_eq!(refused.status.code(), Some(78), "{more}: {}", refused.log);

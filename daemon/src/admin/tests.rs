@@ -27,6 +27,7 @@ async fn house() -> Arc<House> {
     let bench = Bench::new(Placement::Objects);
     let engine = bench.engine(Config::default().policy());
     let house = House::new(engine, Config::default(), Supervisor::default(), Arc::new(Metrics::default()));
+    let house = house.unwrap();
     let ada = owner("ada");
     for number in 0..BLOBS {
         let path = format!("{number:03}");

@@ -4,6 +4,7 @@
 //! request. What a route needs stands beside the route, and a route that says nothing of it does not compile.
 
 mod gate;
+pub mod jwt;
 mod link;
 mod presented;
 mod rights;
@@ -35,6 +36,10 @@ pub enum By {
     Token(String),
     /// By a signed link, of this id.
     Link(String),
+    /// By a token that somebody else issued.
+    Jwt,
+    /// By the certificate of their connection.
+    Certificate,
 }
 
 impl Identity {

@@ -23,7 +23,7 @@ fn idle() -> Config {
 
 fn house(bench: &Bench, config: Config) -> Arc<House> {
     let engine = bench.engine(config.policy());
-    Arc::new(House::new(engine, config, Supervisor::default(), Arc::new(Metrics::default())))
+    Arc::new(House::new(engine, config, Supervisor::default(), Arc::new(Metrics::default())).unwrap())
 }
 
 async fn begin(house: &House, path: &str, length: u64) -> UploadId {

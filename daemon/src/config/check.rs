@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::layers::Origins;
 use super::storages::{RULES, STORAGES};
 use super::values::bytes_text;
-use super::{AuthMode, Config, ConfigError, Limits, Origin, Server, Sessions, Storage, Uploads};
+use super::{AuthMode, ClientAuth, Config, ConfigError, Limits, Origin, Server, Sessions, Storage, Uploads};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -237,12 +237,23 @@ impl Bounds<'_> {
     }
 
     fn auth(&self, config: &Config) -> Result<(), ConfigError> {
-        match config.auth.mode {
-            AuthMode::None | AuthMode::Tokens => Ok(()),
-            AuthMode::Jwt => {
-                Err(self.refused("auth.mode", "this cairnd cannot check JWTs; there are none and tokens"))
-            }
+        let (auth, jwt) = (&config.auth, &config.auth.jwt);
+        if auth.certificates && auth.mode == AuthMode::None {
+            let why = "with auth.mode = \"none\" a caller is whoever it says it is, whatever it shows";
+            return Err(self.refused("auth.certificates", why));
         }
+        if auth.certificates && config.server.tls.client_auth == ClientAuth::Off {
+            let why = "server.tls.client_auth is \"off\": nobody is asked for a certificate";
+            return Err(self.refused("auth.certificates", why));
+        }
+        if auth.mode == AuthMode::Jwt && jwt.keys.as_os_str().is_empty() {
+            return Err(self.refused("auth.jwt.keys", "it is empty: no token could be checked"));
+        }
+        if jwt.user_claim.is_empty() {
+            return Err(self.refused("auth.jwt.user_claim", "it is empty: no token would name a user"));
+        }
+        self.period("auth.jwt.leeway", jwt.leeway, Duration::ZERO..=HOUR)?;
+        self.bytes("auth.jwt.max_token_bytes", jwt.max_token_bytes, KIB..=64 * KIB)
     }
 
     fn bytes(&self, key: &str, value: u64, bounds: RangeInclusive<u64>) -> Result<(), ConfigError> {

@@ -40,6 +40,9 @@ impl Config {
         if self.server.tls.is_on() == new.server.tls.is_on() {
             config.server.tls.clone_from(&new.server.tls);
         }
+        if self.auth.mode == new.auth.mode {
+            config.auth.jwt.clone_from(&new.auth.jwt);
+        }
         config.server.trusted_proxies.clone_from(&new.server.trusted_proxies);
         config.server.max_connections_per_address = new.server.max_connections_per_address;
         config.server.cors_origins.clone_from(&new.server.cors_origins);

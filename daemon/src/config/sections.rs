@@ -10,6 +10,7 @@ use cairn_stores::RedisConfig;
 use cairn_stores::objects::Patience;
 use serde::{Deserialize, Serialize};
 
+use super::jwt::Jwt;
 use super::options::Options;
 use super::proxies::TrustedProxy;
 use super::secret::{Address, Secret};
@@ -438,6 +439,10 @@ pub struct Auth {
     pub mode: AuthMode,
     /// Whether `mode = "none"` is meant on an address that others can reach.
     pub insecure: bool,
+    /// Whether the certificate that a client shows says who asks, where nothing else does.
+    pub certificates: bool,
+    /// Whose tokens are believed where `mode = "jwt"`.
+    pub jwt: Jwt,
 }
 
 /// How a caller is known.

@@ -290,11 +290,11 @@ fn an_address_that_others_reach_is_refused_unless_the_operator_insists() {
 }
 
 #[test]
-fn who_asks_for_tokens_may_be_reached_by_others_and_who_asks_for_jwts_is_told_that_there_are_none() {
+fn who_asks_for_tokens_may_be_reached_by_others_and_who_asks_for_jwts_must_say_whose() {
     let file = "[server]\nlisten = \"0.0.0.0:80\"\n[auth]\nmode = \"tokens\"\n";
     assert_eq!(read(file, &[], &[]).0.unwrap().auth.mode, AuthMode::Tokens);
     let said = refusal("[auth]\nmode = \"jwt\"\n");
-    assert!(said.contains("auth.mode") && said.contains("cannot check JWTs"), "{said}");
+    assert!(said.contains("auth.jwt.keys") && said.contains("no token could be checked"), "{said}");
 }
 
 #[test]

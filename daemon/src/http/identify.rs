@@ -85,7 +85,7 @@ async fn answer(door: &Door, needed: Needed, mut request: Request, next: Next) -
     request.extensions_mut().insert(identity.clone());
     match identity.by {
         By::Nobody | By::Link(_) => Ok(next.run(request).await),
-        By::Token(_) => standing.run(request, next, identity).await,
+        By::Token(_) | By::Jwt | By::Certificate => standing.run(request, next, identity).await,
     }
 }
 

@@ -9,7 +9,8 @@ use cairn_stores::objects::{self, ObjectsConfig};
 
 use super::{StartError, ground, sessions};
 use crate::auth::Keys;
-use crate::config::Config;
+use crate::auth::jwt::{Rules, Unused};
+use crate::config::{AuthMode, Config};
 use crate::data_dir::check_writable;
 use crate::system::{SystemChance, SystemClock};
 use crate::tls;
@@ -20,6 +21,7 @@ pub(super) fn check(config: &Config) -> Result<(), StartError> {
     println!("listen         {}", config.server.listen);
     check_certificate(config)?;
     Keys::load(&config.links.keys)?;
+    check_keys(config)?;
     println!("admin socket   {}", admin.display());
     println!("data directory {}", config.server.data_dir.display());
     match config.sessions.redis() {
@@ -63,6 +65,19 @@ fn check_certificate(config: &Config) -> Result<(), StartError> {
     match left.as_secs() / (24 * 3600) {
         _ if left.is_zero() => println!("certificate    {}: it has ended", tls.certificate.display()),
         days => println!("certificate    {}, for {days} more days", tls.certificate.display()),
+    }
+    Ok(())
+}
+
+/// Reads the keys that tokens are checked with, if they are.
+fn check_keys(config: &Config) -> Result<(), StartError> {
+    if config.auth.mode != AuthMode::Jwt {
+        return Ok(());
+    }
+    let (jwt, rules) = (&config.auth.jwt, Rules::load(&config.auth.jwt)?);
+    println!("token keys     {}: {} for {}", jwt.keys.display(), rules.keys().len(), jwt.algorithm);
+    for Unused { key, why } in rules.keys().unused() {
+        println!("warning        the key {key} is not used: {why}");
     }
     Ok(())
 }

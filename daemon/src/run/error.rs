@@ -10,6 +10,7 @@ use cairn_engine::{Refusal, StorageName};
 use cairn_stores::{OpenError, RedisConfigError, objects};
 
 use crate::auth::BadKey;
+use crate::auth::jwt::KeysError;
 use crate::config::ConfigError;
 use crate::data_dir::DataDirError;
 use crate::logging::LogError;
@@ -139,6 +140,9 @@ pub enum StartError {
     /// There is no TLS to be had of the files.
     #[error("TLS cannot be spoken")]
     Tls(#[from] TlsError),
+    /// Tokens cannot be checked with the keys that there are.
+    #[error("tokens cannot be checked")]
+    Keys(#[from] KeysError),
     /// A path that the admin socket cannot take.
     #[error("{} is in use: another daemon listens there", path.display())]
     SocketInUse {
@@ -163,9 +167,12 @@ impl StartError {
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::LinkKey(_) | Self::Tls(_) | Self::Redis(_) | Self::StorageGone { .. } => {
-                Exit::Config
-            }
+            Self::Config(_)
+            | Self::LinkKey(_)
+            | Self::Tls(_)
+            | Self::Keys(_)
+            | Self::Redis(_)
+            | Self::StorageGone { .. } => Exit::Config,
             Self::Objects { source, .. } => match **source {
                 objects::OpenError::Directory { .. } => Exit::Failed,
                 _ => Exit::Config,

@@ -119,7 +119,7 @@ async fn serve(
     let engine = Engine::new(opened.ground, config.policy());
     let listeners = Listeners::open(&config).await?;
     let links = Keys::load(&config.links.keys)?;
-    let house = Arc::new(House::new(engine, config, supervisor, metrics).with_links(links));
+    let house = Arc::new(House::new(engine, config, supervisor, metrics)?.with_links(links));
     let admin_socket = listeners.admin_path().to_owned();
     let address = listeners.address();
     if let Some(address) = address {
@@ -128,6 +128,7 @@ async fn serve(
     let failed = CancellationToken::new();
     let places = listeners.serve(&house, &failed);
     background::start(&house);
+    house.gate.keep(&house);
     house.set_ready();
     systemd::tell_ready(&format!("listening on {places}"));
     tracing::info!(listen = places, admin = %admin_socket.display(), "cairnd {} is ready", env!("CARGO_PKG_VERSION"));

@@ -9,7 +9,7 @@ mod name;
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::sync::watch;
@@ -21,6 +21,7 @@ pub(crate) use name::name_of_client;
 
 use crate::config::Tls;
 use crate::house::House;
+use crate::stamp::{Stamp, stamp};
 
 /// How often is looked whether a file has changed.
 const LOOK: Duration = Duration::from_secs(2);
@@ -30,9 +31,6 @@ const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 /// The certificate in use. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Certificates(watch::Sender<Arc<ServerConfig>>);
-
-/// What tells that a file has changed: its time and its length, if it is there.
-type Stamp = Vec<Option<(SystemTime, u64)>>;
 
 impl Certificates {
     /// Reads the files that the configuration names; `None` without TLS. Blocks for small files.
@@ -55,7 +53,7 @@ impl Certificates {
     pub async fn keep(self, house: Arc<House>, stopping: CancellationToken) {
         let mut configs = house.configs();
         let mut tls = house.config().server.tls.clone();
-        let mut seen = stamp(&tls).await;
+        let mut seen = stamp_of(&tls).await;
         loop {
             let asked = tokio::select! {
                 () = stopping.cancelled() => return,
@@ -63,7 +61,7 @@ impl Certificates {
                 () = tokio::time::sleep(LOOK) => false,
             };
             tls.clone_from(&configs.borrow_and_update().server.tls);
-            let now = stamp(&tls).await;
+            let now = stamp_of(&tls).await;
             if asked || now != seen {
                 seen = now;
                 self.renew(&tls, house.engine.now()).await;
@@ -99,11 +97,6 @@ impl Loaded {
     }
 }
 
-async fn stamp(tls: &Tls) -> Stamp {
-    let mut stamp = Vec::new();
-    for path in [&tls.certificate, &tls.key, &tls.client_ca] {
-        let told = tokio::fs::metadata(path).await.ok();
-        stamp.push(told.and_then(|told| Some((told.modified().ok()?, told.len()))));
-    }
-    stamp
+async fn stamp_of(tls: &Tls) -> Stamp {
+    stamp(&[&tls.certificate, &tls.key, &tls.client_ca]).await
 }
