@@ -10,6 +10,7 @@ use cairn_engine::engine::{
 use cairn_engine::{Caller, Digest, Engine, File, Owner, Refusal, Timestamp, Upload, UploadId};
 use tokio::sync::watch;
 
+use crate::audit::{Audit, Trail};
 use crate::auth::jwt::KeysError;
 use crate::auth::{Gate, Keys};
 use crate::config::Config;
@@ -29,6 +30,8 @@ pub struct House {
     pub supervisor: Supervisor,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Who did what.
+    pub audit: Arc<Audit>,
     /// When the daemon started.
     pub started_at: Timestamp,
     /// How often who asked.
@@ -57,6 +60,7 @@ impl House {
             supervisor,
             metrics,
             requests: Requests::default(),
+            audit: Arc::default(),
             config: watch::Sender::new(Arc::new(config)),
             ready: AtomicBool::new(false),
         })
@@ -66,6 +70,12 @@ impl House {
     #[must_use]
     pub fn with_links(self, links: Keys) -> Self {
         Self { links, ..self }
+    }
+
+    /// The same house, with an audit log.
+    #[must_use]
+    pub fn with_audit(self, audit: Audit) -> Self {
+        Self { audit: Arc::new(audit), ..self }
     }
 
     /// The configuration in force.
@@ -106,8 +116,9 @@ impl House {
     ) -> Result<File, Refusal> {
         let begun = Instant::now();
         let answer = self.engine.complete(caller, id, completion).await;
-        if answer.is_ok() {
+        if let Ok(file) = &answer {
             self.metrics.completed(begun.elapsed());
+            Trail::completed(id, file);
         }
         answer
     }
@@ -124,8 +135,10 @@ impl House {
     ) -> Result<(Upload, File), Refusal> {
         let begun = Instant::now();
         let answer = self.engine.upload_short(owner, new, incoming).await;
-        if answer.is_ok() {
+        if let Ok((upload, file)) = &answer {
             self.metrics.completed(begun.elapsed());
+            Trail::begun(upload);
+            Trail::completed(upload.id, file);
         }
         answer
     }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod admin;
+pub mod audit;
 pub mod auth;
 pub mod background;
 pub mod config;

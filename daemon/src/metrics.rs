@@ -35,6 +35,7 @@ pub struct Metrics {
     connections: Gauge,
     received_bytes: Counter,
     chunks: Counter,
+    audit_lost: Counter,
     complete_duration: Histogram,
     merge_duration: Histogram,
     merges: Family<Outcome, Counter>,
@@ -73,6 +74,7 @@ impl Default for Metrics {
             connections: Gauge::default(),
             received_bytes: Counter::default(),
             chunks: Counter::default(),
+            audit_lost: Counter::default(),
             complete_duration: long_durations(),
             merge_duration: long_durations(),
             merges: Family::default(),
@@ -116,6 +118,11 @@ impl Metrics {
         to.register("connections", "Open client connections", self.connections.clone());
         let help = "Bytes of bodies received for uploads and files";
         to.register_with_unit("received", help, Unit::Bytes, self.received_bytes.clone());
+        to.register(
+            "audit_lost",
+            "Lines of the audit log that could not be written",
+            self.audit_lost.clone(),
+        );
         to.register("chunks", "Stretches of bytes recorded for uploads", self.chunks.clone());
         let help = "From complete to the file";
         to.register_with_unit("complete_duration", help, Unit::Seconds, self.complete_duration.clone());
@@ -222,6 +229,11 @@ impl Metrics {
             let failure = labels::failure_word(failure);
             self.store_errors.get_or_create(&(CallFailure { store, operation, failure }, at)).inc();
         }
+    }
+
+    /// Lines of the audit log could not be written.
+    pub fn audit_lost(&self, lines: u64) {
+        self.audit_lost.inc_by(lines);
     }
 
     /// What the session store holds now. States that are not named hold nothing.

@@ -58,6 +58,7 @@ impl Inbox {
 
 /// Reads the configuration again and puts in force what can be. A bad one changes nothing. Blocks for a small file.
 pub fn reload(house: &House, sources: &Sources, level: &LogLevel) {
+    house.audit.reopen();
     let new = match sources.read() {
         Ok(new) => new,
         Err(error) => {

@@ -21,12 +21,13 @@ mod words;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::house::House;
+use crate::http::audited::operated;
 use crate::http::problem::last_door;
 use crate::http::{no_route, serve_router};
 
@@ -59,6 +60,7 @@ fn routes(house: Arc<House>) -> Router {
         .route("/admin/v1/tokens", get(tokens::list).post(tokens::add))
         .route("/admin/v1/tokens/{id}/revoke", post(tokens::revoke))
         .fallback(no_route)
+        .layer(from_fn_with_state(Arc::clone(&house), operated))
         .layer(from_fn(last_door))
         .with_state(house)
 }

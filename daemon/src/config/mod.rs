@@ -44,8 +44,8 @@ pub use proxies::{BadProxy, TrustedProxy};
 pub use reload::Reloaded;
 pub use secret::{Address, Secret};
 pub use sections::{
-    Auth, AuthMode, Catalog, Durability, InstantRule, Log, LogFormat, Merge, MergeMode, PlacementWish,
-    ProofRule, Protocols, Server, Sessions, SocketMode, Storage, Sweep, Uploads,
+    AuditLog, AuditTo, Auth, AuthMode, Catalog, Durability, InstantRule, Log, LogFormat, Merge, MergeMode,
+    PlacementWish, ProofRule, Protocols, Server, Sessions, SocketMode, Storage, Sweep, Uploads,
 };
 pub use storages::StorageRule;
 pub use tls::{ClientAuth, Tls, TlsVersion};
@@ -87,6 +87,8 @@ pub struct Config {
     pub protocols: Protocols,
     /// What is told to the operator.
     pub log: Log,
+    /// Who did what.
+    pub audit: AuditLog,
 }
 
 impl Config {
@@ -121,6 +123,11 @@ impl Config {
             max_orphan_percent: self.sweep.max_orphan_percent,
             storage_rules: self.storage_rules.iter().map(Into::into).collect(),
         }
+    }
+
+    /// The file of the audit log.
+    pub fn audit_path(&self) -> PathBuf {
+        self.path_or(&self.audit.file, "audit.jsonl")
     }
 
     /// The unix socket of the admin API.

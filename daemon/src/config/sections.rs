@@ -519,3 +519,28 @@ pub enum LogFormat {
     /// The journal of systemd, with fields.
     Journald,
 }
+
+/// Who did what.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditLog {
+    /// Where it is written.
+    pub to: AuditTo,
+    /// The file; empty for `audit.jsonl` in the data directory.
+    pub file: PathBuf,
+    /// Whether every request that brings bytes of an upload has a line.
+    pub chunks: bool,
+}
+
+/// Where the audit log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditTo {
+    /// Nowhere.
+    #[default]
+    Off,
+    /// To the log, under the target `audit`.
+    Log,
+    /// To a file of its own.
+    File,
+}

@@ -8,6 +8,7 @@ use http::{StatusCode, Uri};
 
 use super::door::Door;
 use super::problem::Problem;
+use crate::audit::Trail;
 use crate::auth::{By, Identity};
 
 /// The field that names the user.
@@ -36,7 +37,13 @@ impl Asker {
     /// Who is asking, where the protocol gave its own parameter or found the one of that name in the query.
     pub(crate) fn named(parameter: Option<&str>, head: &Head) -> Result<Self, BadUser> {
         let name = named(parameter, &head.headers)?;
-        match (&head.identity, name) {
+        let asker = Self::of(head.identity.as_ref(), name)?;
+        Trail::asked_as(&asker.0);
+        Ok(asker)
+    }
+
+    fn of(identity: Option<&Identity>, name: Option<Owner>) -> Result<Self, BadUser> {
+        match (identity, name) {
             (Some(known), Some(name)) if !known.answers_to(&name) => Err(BadUser::Unknown),
             (Some(known), None) => Ok(Self(known.owner.clone())),
             (Some(_), Some(name)) => Ok(Self(name)),

@@ -9,6 +9,7 @@ use cairn_engine::{Engine, Refusal};
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::pace::Pace;
+use crate::audit::Trail;
 use crate::config::Server;
 use crate::house::House;
 
@@ -71,7 +72,7 @@ impl Door {
         name: &'static str,
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     ) -> Result<T, Refusal> {
-        self.house.supervisor.run(name, work).await.unwrap_or(Err(Refusal::Interrupted))
+        self.house.supervisor.run(name, Trail::carried(work)).await.unwrap_or(Err(Refusal::Interrupted))
     }
 
     /// The same body, its bytes counted as they come.

@@ -29,6 +29,7 @@ use super::problem::Problem;
 use super::rate::{self, TooOften};
 use super::routing::{Table, needed};
 use super::standing::Standing;
+use crate::audit::Trail;
 use crate::auth::{By, Identity, Needed, Presented, Unknown};
 
 /// How one may say who asks: one field of the answer for each.
@@ -97,6 +98,7 @@ fn admit(
 ) -> Result<Identity, Turned> {
     let identity = identified.map_err(Turned::Unknown)?;
     let identity = if identity.by == By::Nobody { believed(request) } else { identity };
+    Trail::asked_by(&identity);
     may(&identity, needed)?;
     Ok(identity)
 }

@@ -33,6 +33,7 @@ use super::native::grammar;
 use super::numbers;
 use super::problem::Problem;
 use super::tus::metadata;
+use crate::audit::Trail;
 use crate::auth::{BadLink, By, Grant, Identity, Link, Rights};
 use crate::config::{AuthMode, Protocols};
 
@@ -87,6 +88,7 @@ async fn admitted(door: &Door, request: &mut Request, shown: &[String]) -> Resul
         }
     }
     let identity = Identity { owner: link.owner.clone(), rights, by: By::Link(link.id.clone()) };
+    Trail::asked_by(&identity);
     request.extensions_mut().insert(identity);
     Ok(link)
 }

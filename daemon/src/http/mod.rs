@@ -4,6 +4,7 @@
 //! response. They keep no map, start no task and touch no store.
 
 mod appending;
+pub(crate) mod audited;
 mod body;
 mod caller;
 mod compat;
@@ -36,6 +37,8 @@ mod standing;
 mod throng;
 mod tus;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use http::StatusCode;
@@ -51,26 +54,31 @@ use self::problem::Problem;
 use self::resumable::{targets, uploads as drafts};
 use self::routing::{Methods, Routes, get, head, post, put};
 use self::tus::uploads as transfers;
+use crate::audit::Deed::{self, Abort, Ask, Begin, Bring, Complete, Link, Name, Prove, Remove};
 use crate::auth::Needed::{Admin, Either, Open, Read, Write};
 use crate::config::Config;
 
-/// Every route, with what each of its methods needs.
+/// Every route, with what each of its methods needs, and what it does for the audit log.
 fn table(config: &Config) -> Routes {
     let mut routes = Routes::default()
-        .route("/healthz", get(Open, health::healthz))
-        .route("/readyz", get(Open, health::readyz))
-        .route("/metrics", get(Admin, health::metrics))
-        .route("/v1/me", get(Either, account::me))
-        .route("/v1/links", post(Either, signed::create))
-        .route("/v1/uploads", post(Write, uploads::create).get(Either, uploads::list))
+        .route("/healthz", get(Open, Ask, health::healthz))
+        .route("/readyz", get(Open, Ask, health::readyz))
+        .route("/metrics", get(Admin, Ask, health::metrics))
+        .route("/v1/me", get(Either, Ask, account::me))
+        .route("/v1/links", post(Either, Link, signed::create))
+        .route("/v1/uploads", post(Write, Begin, uploads::create).get(Either, Ask, uploads::list))
         .route(
             "/v1/uploads/{id}",
-            get(Either, uploads::show).patch(Write, uploads::append).delete(Write, uploads::abort),
+            get(Either, Ask, uploads::show).patch(Write, Bring, uploads::append).delete(
+                Write,
+                Abort,
+                uploads::abort,
+            ),
         )
-        .route("/v1/uploads/{id}/chunks/{number}", put(Write, uploads::put_chunk))
-        .route("/v1/uploads/{id}/complete", post(Write, uploads::complete))
-        .route("/v1/uploads/{id}/proof", post(Write, uploads::prove))
-        .route("/v1/files", get(Read, files::list))
+        .route("/v1/uploads/{id}/chunks/{number}", put(Write, Bring, uploads::put_chunk))
+        .route("/v1/uploads/{id}/complete", post(Write, Complete, uploads::complete))
+        .route("/v1/uploads/{id}/proof", post(Write, Prove, uploads::prove))
+        .route("/v1/files", get(Read, Ask, files::list))
         .route("/v1/files/", any_of_a_file())
         .route("/v1/files/{*path}", any_of_a_file());
     if config.protocols.compat {
@@ -91,13 +99,15 @@ fn table(config: &Config) -> Routes {
 /// further in; then `last_door`, so that every refusal has an id and is a problem document; then the courtesies of tus and of the draft, which put
 /// fields on every answer under their paths; then CORS, so that a page
 /// can read refusals too; then `front`, before anything looks at the head; then `linger`, which takes care of what a
-/// handler leaves of the body; then `identify`, which finds out who asks, whether they may, and whether they ask too often.
+/// handler leaves of the body; then `audited`, which writes down who did what; then `identify`, which finds out who
+/// asks, whether they may, and whether they ask too often.
 fn routes(door: Door) -> Router {
     let config = door.house.config();
     let (router, table) = table(&config).split();
     let mut routes = router
         .fallback(no_route)
-        .layer(from_fn_with_state((door.clone(), table), identify::identify))
+        .layer(from_fn_with_state((door.clone(), Arc::clone(&table)), identify::identify))
+        .layer(from_fn_with_state((door.clone(), table), audited::audited))
         .layer(from_fn_with_state(door.clone(), linger::linger))
         .layer(from_fn_with_state(door.clone(), front::front));
     if let Some(cors) = cors::layer(&config.server.cors_origins) {
@@ -118,28 +128,31 @@ fn routes(door: Door) -> Router {
 /// The tutorial's API.
 fn compat_routes() -> Routes {
     Routes::default()
-        .route("/file/mpupload/init", post(Write, parts::init))
-        .route("/file/mpupload/uppart", post(Write, parts::uppart))
-        .route("/file/mpupload/complete", post(Write, parts::complete))
-        .route("/file/mpupload/status", get(Either, parts::status).post(Either, parts::status))
-        .route("/file/mpupload/cancel", post(Write, parts::cancel))
-        .route("/file/fastupload", post(Write, by_hash::fastupload))
-        .route("/file/query", get(Read, by_hash::query).post(Read, by_hash::query))
-        .route("/file/meta", get(Read, by_hash::meta).post(Read, by_hash::meta))
-        .route("/file/update", post(Write, by_hash::update))
-        .route("/file/delete", post(Write, by_hash::delete).delete(Write, by_hash::delete))
-        .route("/file/download", get(Read, by_hash::download).post(Read, by_hash::download))
-        .route("/file/downloadurl", post(Read, by_hash::downloadurl))
+        .route("/file/mpupload/init", post(Write, Begin, parts::init))
+        .route("/file/mpupload/uppart", post(Write, Bring, parts::uppart))
+        .route("/file/mpupload/complete", post(Write, Complete, parts::complete))
+        .route("/file/mpupload/status", get(Either, Ask, parts::status).post(Either, Ask, parts::status))
+        .route("/file/mpupload/cancel", post(Write, Abort, parts::cancel))
+        .route("/file/fastupload", post(Write, Deed::Write, by_hash::fastupload))
+        .route("/file/query", get(Read, Ask, by_hash::query).post(Read, Ask, by_hash::query))
+        .route("/file/meta", get(Read, Ask, by_hash::meta).post(Read, Ask, by_hash::meta))
+        .route("/file/update", post(Write, Name, by_hash::update))
+        .route("/file/delete", post(Write, Remove, by_hash::delete).delete(Write, Remove, by_hash::delete))
+        .route(
+            "/file/download",
+            get(Read, Deed::Read, by_hash::download).post(Read, Deed::Read, by_hash::download),
+        )
+        .route("/file/downloadurl", post(Read, Ask, by_hash::downloadurl))
 }
 
 /// tus's uploads. Whoever does not say the version gets no further than `speak`.
 fn tus_routes(path: &str) -> Routes {
-    let all = || post(Write, transfers::create).options(transfers::options);
-    let one = head(Either, transfers::head)
-        .patch(Write, transfers::patch)
-        .delete(Write, transfers::remove)
-        .get(Read, transfers::get)
-        .post(Write, transfers::overridden)
+    let all = || post(Write, Begin, transfers::create).options(transfers::options);
+    let one = head(Either, Ask, transfers::head)
+        .patch(Write, Bring, transfers::patch)
+        .delete(Write, Abort, transfers::remove)
+        .get(Read, Deed::Read, transfers::get)
+        .post(Write, Bring, transfers::overridden)
         .options(transfers::options);
     Routes::default()
         .route(path.trim_end_matches('/'), all())
@@ -150,10 +163,10 @@ fn tus_routes(path: &str) -> Routes {
 
 /// The draft's uploads.
 fn resumable_routes(path: &str) -> Routes {
-    let all = || post(Write, targets::create).options(resumable::options);
-    let one = get(Either, drafts::head)
-        .patch(Write, drafts::patch)
-        .delete(Write, drafts::remove)
+    let all = || post(Write, Begin, targets::create).options(resumable::options);
+    let one = get(Either, Ask, drafts::head)
+        .patch(Write, Bring, drafts::patch)
+        .delete(Write, Abort, drafts::remove)
         .options(resumable::options);
     Routes::default()
         .route(path.trim_end_matches('/'), all())
@@ -163,10 +176,10 @@ fn resumable_routes(path: &str) -> Routes {
 
 /// The methods of a file's path: `PUT` and `POST` go on as the draft's if they say so. The empty path is routed too, so that it is refused as a path.
 fn any_of_a_file() -> Methods {
-    get(Read, files::get)
-        .put(Write, targets::put)
-        .post(Write, targets::post)
-        .delete(Write, files::remove)
+    get(Read, Deed::Read, files::get)
+        .put(Write, Deed::Write, targets::put)
+        .post(Write, Name, targets::post)
+        .delete(Write, Remove, files::remove)
         .options(resumable::options)
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Peer {
     pub(crate) tls: bool,
     /// The name in the client's certificate, which was verified.
     pub(crate) certificate_name: Option<String>,
+    /// The number of the system's user at the other end of a unix socket.
+    pub(crate) uid: Option<u32>,
     /// Whether the connection comes from a trusted proxy.
     pub(crate) proxied: bool,
 }

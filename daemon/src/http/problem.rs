@@ -166,6 +166,11 @@ impl IntoResponse for Problem {
     }
 }
 
+/// The kind of the problem that a response is, before it is written.
+pub(crate) fn kind(response: &Response) -> Option<&'static str> {
+    response.extensions().get::<Arc<Words>>().map(|words| words.kind)
+}
+
 /// The layer that gives a request its id, writes problems as documents and logs failures of ours.
 pub(crate) async fn last_door(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());

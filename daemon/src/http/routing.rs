@@ -1,4 +1,4 @@
-//! Routes with what each method of theirs needs: there is no other way to add one.
+//! Routes with what each method of theirs needs, and does: there is no other way to add one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,24 +9,29 @@ use axum::routing::{MethodFilter, MethodRouter};
 use http::Method;
 
 use super::door::Door;
+use crate::audit::Deed;
 use crate::auth::Needed;
 
-/// What every method of every route needs, by route.
-pub(crate) type Table = BTreeMap<String, Vec<(Method, Needed)>>;
+/// What every method of every route needs and does, by route.
+pub(crate) type Table = BTreeMap<String, Vec<(Method, Needed, Deed)>>;
 
 /// The methods of one route.
 #[derive(Clone, Default)]
 pub(crate) struct Methods {
     router: MethodRouter<Door>,
-    needs: Vec<(Method, Needed)>,
+    needs: Vec<(Method, Needed, Deed)>,
 }
 
 macro_rules! methods {
     ($($name:ident $filter:ident),*) => {
         $(
             /// A route of this method.
-            pub(crate) fn $name<H: Handler<T, Door>, T: 'static>(needed: Needed, handler: H) -> Methods {
-                Methods::default().$name(needed, handler)
+            pub(crate) fn $name<H: Handler<T, Door>, T: 'static>(
+                needed: Needed,
+                deed: Deed,
+                handler: H,
+            ) -> Methods {
+                Methods::default().$name(needed, deed, handler)
             }
         )*
 
@@ -36,9 +41,10 @@ macro_rules! methods {
                 pub(crate) fn $name<H: Handler<T, Door>, T: 'static>(
                     mut self,
                     needed: Needed,
+                    deed: Deed,
                     handler: H,
                 ) -> Self {
-                    self.needs.push((Method::$filter, needed));
+                    self.needs.push((Method::$filter, needed, deed));
                     Self { router: self.router.on(MethodFilter::$filter, handler), needs: self.needs }
                 }
             )*
@@ -50,20 +56,30 @@ methods!(get GET, head HEAD, post POST, put PUT);
 
 impl Methods {
     /// And `PATCH`.
-    pub(crate) fn patch<H: Handler<T, Door>, T: 'static>(mut self, needed: Needed, handler: H) -> Self {
-        self.needs.push((Method::PATCH, needed));
+    pub(crate) fn patch<H: Handler<T, Door>, T: 'static>(
+        mut self,
+        needed: Needed,
+        deed: Deed,
+        handler: H,
+    ) -> Self {
+        self.needs.push((Method::PATCH, needed, deed));
         Self { router: self.router.patch(handler), needs: self.needs }
     }
 
     /// And `DELETE`.
-    pub(crate) fn delete<H: Handler<T, Door>, T: 'static>(mut self, needed: Needed, handler: H) -> Self {
-        self.needs.push((Method::DELETE, needed));
+    pub(crate) fn delete<H: Handler<T, Door>, T: 'static>(
+        mut self,
+        needed: Needed,
+        deed: Deed,
+        handler: H,
+    ) -> Self {
+        self.needs.push((Method::DELETE, needed, deed));
         Self { router: self.router.delete(handler), needs: self.needs }
     }
 
     /// And `OPTIONS`, which is open: a browser's preflight carries no credentials.
     pub(crate) fn options<H: Handler<T, Door>, T: 'static>(mut self, handler: H) -> Self {
-        self.needs.push((Method::OPTIONS, Needed::Open));
+        self.needs.push((Method::OPTIONS, Needed::Open, Deed::Ask));
         Self { router: self.router.options(handler), needs: self.needs }
     }
 }
@@ -105,10 +121,21 @@ pub(crate) fn needed(table: &Table, route: Option<&str>, method: &Method) -> Nee
     if *method == Method::OPTIONS {
         return Needed::Open;
     }
-    let rows = route.and_then(|route| table.get(route)).map(Vec::as_slice).unwrap_or_default();
-    let of = |wanted: &Method| rows.iter().find(|(method, _)| method == wanted).map(|(_, needed)| *needed);
-    let as_get = || (*method == Method::HEAD).then(|| of(&Method::GET)).flatten();
-    of(method).or_else(as_get).unwrap_or(Needed::Either)
+    row(table, route, method).map_or(Needed::Either, |(_, needed, _)| *needed)
+}
+
+/// What a method of a route does: what stands beside it. A `HEAD` only asks.
+pub(crate) fn deed(table: &Table, route: Option<&str>, method: &Method) -> Deed {
+    if *method == Method::HEAD {
+        return Deed::Ask;
+    }
+    row(table, route, method).map_or(Deed::Ask, |(_, _, deed)| *deed)
+}
+
+fn row<'t>(table: &'t Table, route: Option<&str>, method: &Method) -> Option<&'t (Method, Needed, Deed)> {
+    let rows = table.get(route?)?;
+    let of = |wanted: &Method| rows.iter().find(|(method, ..)| method == wanted);
+    of(method).or_else(|| (*method == Method::HEAD).then(|| of(&Method::GET)).flatten())
 }
 
 #[cfg(test)]
@@ -117,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_method_needs_what_stands_beside_it() {
-        let rows = vec![(Method::GET, Needed::Read), (Method::PUT, Needed::Write)];
+        let rows = vec![(Method::GET, Needed::Read, Deed::Read), (Method::PUT, Needed::Write, Deed::Write)];
         let table = Table::from([("/f".to_owned(), rows)]);
         let of = |route, method| needed(&table, route, &method);
         assert_eq!(of(Some("/f"), Method::GET), Needed::Read);
@@ -127,5 +154,10 @@ mod tests {
         assert_eq!(of(Some("/f"), Method::DELETE), Needed::Either);
         assert_eq!(of(Some("/g"), Method::GET), Needed::Either);
         assert_eq!(of(None, Method::GET), Needed::Either);
+        let does = |route, method| deed(&table, route, &method);
+        assert_eq!(does(Some("/f"), Method::GET), Deed::Read);
+        assert_eq!(does(Some("/f"), Method::HEAD), Deed::Ask);
+        assert_eq!(does(Some("/f"), Method::PUT), Deed::Write);
+        assert_eq!(does(None, Method::PUT), Deed::Ask);
     }
 }

@@ -6,7 +6,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,7 +108,7 @@ pub(crate) async fn serve_router(
             reception.router = router(Arc::clone(&reception.house));
         }
         match next {
-            Ok((arrival, address, place)) => reception.greet(arrival, address, place),
+            Ok((arrival, peer, place)) => reception.greet(arrival, peer, place),
             Err(error) => rest_after(&error).await,
         }
     }
@@ -137,11 +136,15 @@ enum Arrival {
     Tls(TcpStream, Certificates),
 }
 
-/// The next connection, and where it comes from; `None` is a unix socket.
-async fn accept(listener: &Listener) -> io::Result<(Arrival, Option<IpAddr>)> {
+/// The next connection, and who is at its other end.
+async fn accept(listener: &Listener) -> io::Result<(Arrival, Peer)> {
     let listener_of_tcp = match listener {
         Listener::Tcp(listener) | Listener::Tls(listener, _) => listener,
-        Listener::Unix(listener) => return Ok((Arrival::Plain(Box::new(listener.accept().await?.0)), None)),
+        Listener::Unix(listener) => {
+            let (stream, _) = listener.accept().await?;
+            let uid = stream.peer_cred().ok().map(|credentials| credentials.uid());
+            return Ok((Arrival::Plain(Box::new(stream)), Peer { uid, ..Peer::direct(None) }));
+        }
     };
     let (stream, address) = listener_of_tcp.accept().await?;
     // Answers are small and wait for nothing; without this they are only slower.
@@ -150,7 +153,7 @@ async fn accept(listener: &Listener) -> io::Result<(Arrival, Option<IpAddr>)> {
         Listener::Tls(_, certificates) => Arrival::Tls(stream, certificates.clone()),
         _ => Arrival::Plain(Box::new(stream)),
     };
-    Ok((arrival, Some(address.ip())))
+    Ok((arrival, Peer::direct(Some(address.ip()))))
 }
 
 /// What every connection is served with.
@@ -166,15 +169,16 @@ struct Reception {
 
 impl Reception {
     /// The next connection, as soon as there is a place for it.
-    async fn next(&self, listener: &Listener) -> io::Result<(Arrival, Option<IpAddr>, OwnedSemaphorePermit)> {
+    async fn next(&self, listener: &Listener) -> io::Result<(Arrival, Peer, OwnedSemaphorePermit)> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(io::Error::other)?;
-        let (arrival, address) = accept(listener).await?;
-        Ok((arrival, address, place))
+        let (arrival, peer) = accept(listener).await?;
+        Ok((arrival, peer, place))
     }
 
     /// Takes a connection, unless its address has as many as it may. Then it is closed at once: an answer would take
     /// a task and time for a client that already has more than its share.
-    fn greet(&self, arrival: Arrival, address: Option<IpAddr>, place: OwnedSemaphorePermit) {
+    fn greet(&self, arrival: Arrival, peer: Peer, place: OwnedSemaphorePermit) {
+        let address = peer.address;
         let server = &self.house.config().server;
         let limit = server.max_connections_per_address;
         let counted = address.filter(|_| limit > 0 && !is_trusted(address, &server.trusted_proxies));
@@ -185,7 +189,7 @@ impl Reception {
             }
             present => present.flatten(),
         };
-        self.take(arrival, Peer::direct(address), (place, present));
+        self.take(arrival, peer, (place, present));
     }
 
     /// Serves one connection in a task of its own; its place is free again when it ends.

@@ -54,6 +54,15 @@ pub enum StartError {
     /// There are no threads.
     #[error("threads cannot be started")]
     Runtime(#[source] io::Error),
+    /// The audit log cannot be written.
+    #[error("the audit log {} cannot be opened", path.display())]
+    Audit {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// Signals cannot be caught.
     #[error("signals cannot be caught")]
     Signals(#[source] io::Error),

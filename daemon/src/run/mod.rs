@@ -27,6 +27,7 @@ use cairn_engine::engine::Ground;
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::Audit;
 use crate::auth::Keys;
 use crate::config::{Config, Environment, Flags, Sources};
 use crate::data_dir::DataDir;
@@ -119,7 +120,10 @@ async fn serve(
     let engine = Engine::new(opened.ground, config.policy());
     let listeners = Listeners::open(&config).await?;
     let links = Keys::load(&config.links.keys)?;
-    let house = Arc::new(House::new(engine, config, supervisor, metrics)?.with_links(links));
+    let audit = Audit::open(&config, &metrics)
+        .map_err(|source| StartError::Audit { path: config.audit_path(), source })?;
+    let house =
+        Arc::new(House::new(engine, config, supervisor, metrics)?.with_links(links).with_audit(audit));
     let admin_socket = listeners.admin_path().to_owned();
     let address = listeners.address();
     if let Some(address) = address {
@@ -138,6 +142,7 @@ async fn serve(
         failed = recheck.afterwards(rechecked) => Err(failed),
     };
     stop(&house, inbox).await;
+    house.audit.flush();
     data_dir.forget_address();
     listeners::remove_socket(&admin_socket);
     told

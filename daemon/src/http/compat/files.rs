@@ -11,6 +11,7 @@ use super::envelope::{Fault, UPLOAD_IT, answer, done};
 use super::form;
 use super::json::{FileMeta, UserFile, hash_text};
 use super::parameters::Parameters;
+use crate::audit::Trail;
 use crate::http::caller::Head;
 use crate::http::content;
 use crate::http::door::Door;
@@ -42,7 +43,9 @@ impl Asked {
     async fn file(&self, door: &Door) -> Result<File, Fault> {
         let (engine, owner, digest) = (door.engine.clone(), self.owner.clone(), self.parameters.filehash()?);
         let work = async move { engine.find_file_by_digest(&owner, &digest).await };
-        Ok(door.run("find_file_by_digest", work).await?)
+        let file = door.run("find_file_by_digest", work).await?;
+        Trail::about_file(&file);
+        Ok(file)
     }
 
     /// Where a file can be fetched: under the public address, else under the one that was called.
@@ -70,7 +73,10 @@ pub(crate) async fn fastupload(State(door): State<Door>, request: Request) -> Re
     let (engine, owner) = (door.engine.clone(), asked.owner);
     let work = async move { engine.adopt(&owner, &path, &digest, length).await };
     Ok(match door.run("adopt", work).await? {
-        Some(file) => done(UserFile::from(&file)),
+        Some(file) => {
+            Trail::about_file(&file);
+            done(UserFile::from(&file))
+        }
         None => answer(UPLOAD_IT, "the content is not there: upload it"),
     })
 }
@@ -108,7 +114,9 @@ pub(crate) async fn update(State(door): State<Door>, request: Request) -> Result
     let from = asked.file(&door).await?.path;
     let (engine, owner) = (door.engine.clone(), asked.owner);
     let work = async move { engine.move_file(&owner, &from, &to, Move::Rename).await };
-    Ok(done(UserFile::from(&door.run("move_file", work).await?)))
+    let file = door.run("move_file", work).await?;
+    Trail::named(&file);
+    Ok(done(UserFile::from(&file)))
 }
 
 /// `POST /file/delete`: the user's newest name of the content goes.

@@ -5,6 +5,7 @@ use cairn_engine::{Algorithm, Digest, FilePath, UploadId};
 use http::Uri;
 
 use super::envelope::Fault;
+use crate::audit::Trail;
 use crate::http::caller::{Asker, Head, parameters};
 use crate::http::numbers;
 
@@ -97,7 +98,9 @@ impl Parameters {
 
     /// `uploadid`. A text that is no id names no upload.
     pub(crate) fn uploadid(&self) -> Result<UploadId, Fault> {
-        self.needed("uploadid")?.parse().map_err(|_| cairn_engine::Refusal::NoUpload.into())
+        let id = self.needed("uploadid")?.parse().map_err(|_| cairn_engine::Refusal::NoUpload)?;
+        Trail::about_upload(id);
+        Ok(id)
     }
 
     /// `index`, counted from 1.

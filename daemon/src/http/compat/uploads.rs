@@ -11,6 +11,7 @@ use super::envelope::{Fault, done};
 use super::json::{Begun, Progress, UserFile, hash_text};
 use super::parameters::Parameters;
 use super::{form, part};
+use crate::audit::Trail;
 use crate::http::caller::Head;
 use crate::http::door::Door;
 
@@ -36,7 +37,9 @@ pub(crate) async fn init(State(door): State<Door>, request: Request) -> Result<R
     };
     let engine = door.engine.clone();
     let work = async move { engine.resume_or_create(&owner, new).await };
-    Ok(done(Begun::from(&door.run("init", work).await?)))
+    let begun = door.run("init", work).await?;
+    Trail::begun(&begun.upload);
+    Ok(done(Begun::from(&begun)))
 }
 
 /// What a file without a name is called: its hash.

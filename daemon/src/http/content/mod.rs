@@ -22,6 +22,7 @@ use self::range::Wanted;
 use self::tags::Tag;
 use super::digests::{REPR_DIGEST, repr_digest_of};
 use super::door::Door;
+use crate::audit::Trail;
 
 /// What a page may do that is opened from our content: nothing.
 const POLICY: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
@@ -59,6 +60,7 @@ pub(crate) async fn deliver(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, Refusal> {
+    Trail::about_file(file);
     let tag = entity_tag(file);
     match conditions::judge(headers, &tag, modified(file)) {
         Verdict::Go => {}

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::grammar::{self, PathInPath};
 use super::json::FileJson;
 use super::members::{self, Members};
+use crate::audit::Trail;
 use crate::http::caller::{Asker, parameter};
 use crate::http::content;
 use crate::http::content::tags::{self, Tags};
@@ -44,6 +45,7 @@ pub(crate) async fn put(
     };
     let (engine, incoming) = (door.engine.clone(), door.counted(incoming));
     let stored = door.run("put_file", async move { engine.put_file(&owner, file, incoming).await }).await?;
+    Trail::about_file(&stored.file);
     let status = if stored.created { StatusCode::CREATED } else { StatusCode::OK };
     let tag = content::entity_tag(&stored.file);
     Ok((status, [(header::ETAG, tag)], Json(FileJson::from(stored.file))).into_response())
@@ -119,7 +121,9 @@ pub(crate) async fn rename_or_copy(
     let (to, how) = target(&Members(body::object(&bytes)?))?;
     let engine = door.engine.clone();
     let work = async move { engine.move_file(&owner, &from, &to, how).await };
-    Ok(Json(door.run("move_file", work).await?.into()))
+    let file = door.run("move_file", work).await?;
+    Trail::named(&file);
+    Ok(Json(file.into()))
 }
 
 fn target(members: &Members) -> Result<(FilePath, Move), Problem> {

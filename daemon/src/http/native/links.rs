@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::json::rfc3339;
 use super::members::Members;
+use crate::audit::Trail;
 use crate::auth::{Grant, Identity, Link, Needed};
 use crate::http::body;
 use crate::http::caller::Asker;
@@ -46,6 +47,11 @@ pub(crate) async fn create(
     let now = door.engine.now();
     let expires_at = now.after(ttl(&members, door.house.config().links.max_ttl)?);
     let link = Link { id: door.engine.make_link_id(), owner, made_at: now, expires_at, grant };
+    let path = match &link.grant {
+        Grant::Upload { path, .. } | Grant::Download { path, .. } => Some(path),
+        Grant::Sending { .. } => None,
+    };
+    Trail::made(&link.id, path);
     let text = door.house.links.sign(&link).ok_or_else(links::off)?;
     let config = door.house.config();
     let base = |path: &str| location::base(&config, path, &uri, &headers, &peer);

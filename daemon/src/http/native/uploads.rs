@@ -17,6 +17,7 @@ use super::grammar::{self, ChunkInPath, UploadInPath};
 use super::json::{FileJson, UploadJson};
 use super::members::Members;
 use super::refusals::UPLOAD_OFFSET;
+use crate::audit::Trail;
 use crate::http::body;
 use crate::http::caller::{Asker, parameter};
 use crate::http::door::Door;
@@ -33,6 +34,10 @@ pub(crate) async fn create(
     let new = new_upload(&Members(body::object(&bytes)?), &headers)?;
     let engine = door.engine.clone();
     let created = door.run("create", async move { engine.create(&owner, new).await }).await?;
+    match &created {
+        Created::Upload(status) | Created::Known(status) => Trail::begun(&status.upload),
+        Created::Instant(file) => Trail::about_file(file),
+    }
     Ok(match created {
         Created::Upload(status) => created_at(StatusCode::CREATED, *status),
         // A repeated creation is told as the first one was.
@@ -196,5 +201,6 @@ pub(crate) async fn prove(
     let possession = door.engine.check_proof(&owner, id, &answer).await?;
     let engine = door.engine.clone();
     let file = door.run("prove", async move { engine.take_possession(possession).await }).await?;
+    Trail::about_file(&file);
     Ok(Json(json!({ "file": FileJson::from(file) })))
 }

@@ -15,6 +15,7 @@ use super::creation::{self, Begins};
 use super::fields::{UPLOAD_COMPLETE, UPLOAD_DRAFT_INTEROP_VERSION, UPLOAD_OFFSET};
 use super::refusals::No;
 use super::uploads::{Filled, fill, overrun, refused};
+use crate::audit::Trail;
 use crate::http::body;
 use crate::http::caller::Asker;
 use crate::http::door::Door;
@@ -120,6 +121,7 @@ async fn begin(
             return Ok((upload, Ok(Filled::File(file)), false));
         }
         let upload = here.engine.begin_upload(&owner, wish.new).await?;
+        Trail::begun(&upload);
         // Here an interim answer could tell the address.
         let filled = match (empty && !verified, begins.completes) {
             (true, false) => Ok(Filled::More(Progress { upload: upload.clone(), offset: 0 })),

@@ -15,6 +15,7 @@ use super::creation::Wish;
 use super::fields::{METHOD_OVERRIDE, UPLOAD_LENGTH, UPLOAD_OFFSET, bytes, has_body_type, offset, single};
 use super::refusals::No;
 use super::{answers, checksum, creation, location, metadata};
+use crate::audit::{Deed, Trail};
 use crate::auth::{By, Identity};
 use crate::http::appending::{bytes_of, dismiss, must_be_there};
 use crate::http::body;
@@ -139,6 +140,7 @@ async fn begin(
         append => append,
     };
     let upload = door.engine.begin_upload(&owner, wish).await?;
+    Trail::begun(&upload);
     let id = upload.id;
     let progress = match append {
         Some(append) => store(&door, &owner, id, append).await,
@@ -176,6 +178,7 @@ async fn join(door: &Door, owner: Owner, new: NewUpload, parts: Vec<UploadId>) -
         }
         refusal => refusal.into(),
     })?;
+    Trail::begun(&upload);
     Ok(Begun { id: upload.id, progress: Ok(Progress { offset: upload.received_bytes, upload }) })
 }
 
@@ -318,7 +321,10 @@ pub(crate) async fn overridden(
     match single(&headers, &METHOD_OVERRIDE)? {
         Some(b"PATCH") => patch(state, asker, id, headers, body).await,
         Some(b"HEAD") => head(state, asker, id).await,
-        Some(b"DELETE") => remove(state, asker, id).await.map(IntoResponse::into_response),
+        Some(b"DELETE") => {
+            Trail::does(Deed::Abort);
+            remove(state, asker, id).await.map(IntoResponse::into_response)
+        }
         _ => Err(Problem::plain(StatusCode::METHOD_NOT_ALLOWED)
             .detail("a POST to an upload needs X-HTTP-Method-Override: PATCH, HEAD or DELETE")
             .into()),
