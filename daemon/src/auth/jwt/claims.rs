@@ -22,8 +22,8 @@ impl Claims {
     /// What they tell, if they are to be believed now.
     pub(super) fn told(&self, config: &Jwt, now: Timestamp) -> Result<Told, BadToken> {
         self.in_time(config, now)?;
-        self.from_issuer(config.issuer.as_deref())?;
-        self.for_audience(config.audience.as_deref())?;
+        self.is_of_issuer(config.issuer.as_deref())?;
+        self.is_for_audience(config.audience.as_deref())?;
         let bad_user = || BadToken::Claim(config.user_claim.clone());
         let user = self.0.get(&config.user_claim).and_then(Value::as_str).ok_or_else(bad_user)?;
         Ok(Told { user: user.parse().map_err(|_| bad_user())?, rights: self.rights(&config.scope_claim)? })
@@ -47,13 +47,13 @@ impl Claims {
         self.0.get(name).map(number).transpose()
     }
 
-    fn from_issuer(&self, wanted: Option<&str>) -> Result<(), BadToken> {
+    fn is_of_issuer(&self, wanted: Option<&str>) -> Result<(), BadToken> {
         let Some(wanted) = wanted else { return Ok(()) };
         let told = self.0.get("iss").and_then(Value::as_str);
         if told == Some(wanted) { Ok(()) } else { Err(BadToken::Issuer) }
     }
 
-    fn for_audience(&self, wanted: Option<&str>) -> Result<(), BadToken> {
+    fn is_for_audience(&self, wanted: Option<&str>) -> Result<(), BadToken> {
         let is_for = match (self.0.get("aud"), wanted) {
             (None, None) => true,
             (Some(Value::String(one)), Some(wanted)) => one == wanted,

@@ -195,7 +195,7 @@ fn a_token_that_is_not_signed_is_none() {
 fn a_public_key_is_no_secret() {
     let pem = RSA.public_key_pem();
     let message = format!("{}.{}", part(&json!({ "alg": "HS256" })), part(&claims()));
-    for secret in [pem.as_bytes(), pem.trim_end().as_bytes(), &RSA.public_key_raw().to_vec()] {
+    for secret in [pem.as_bytes(), pem.trim_end().as_bytes(), RSA.public_key_raw()] {
         let signature =
             crypto::sign(message.as_bytes(), &EncodingKey::from_secret(secret), Algorithm::HS256).unwrap();
         let forged = format!("{message}.{signature}");
