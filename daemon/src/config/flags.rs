@@ -46,4 +46,8 @@ pub struct Flags {
     /// Prints the configuration in force as TOML, secrets hidden, and ends
     #[arg(long, conflicts_with = "check_config")]
     pub print_config: bool,
+
+    /// Prints every route over TCP with what it needs, for the test of who may do what, and ends
+    #[arg(long, hide = true)]
+    pub print_routes: bool,
 }

@@ -93,6 +93,13 @@ fn table(config: &Config) -> Routes {
     routes
 }
 
+/// Every route of this configuration, a line each: method, path, what it needs.
+pub(crate) fn routes_text(config: &Config) -> String {
+    let (_, table) = table(config).split();
+    let rows = table.iter().flat_map(|(path, methods)| methods.iter().map(move |row| (path, row)));
+    rows.map(|(path, (method, needed, _))| format!("{method} {path} {needed:?}\n")).collect()
+}
+
 /// Every route, and around them every layer.
 ///
 /// A request passes the layers from the last one to the first: `measure` is outermost and counts whatever happens

@@ -36,7 +36,7 @@ use crate::logging::{self, LogLevel};
 use crate::metrics::Metrics;
 use crate::signals::{self, Asked, Inbox};
 use crate::supervisor::Supervisor;
-use crate::{background, systemd};
+use crate::{background, http, systemd};
 
 pub use error::{Exit, StartError};
 use listeners::Listeners;
@@ -65,6 +65,10 @@ fn dispatch(flags: &Flags, sources: &Sources) -> Result<(), StartError> {
     let config = sources.read()?;
     if flags.print_config {
         print!("{}", config.print().map_err(StartError::Print)?);
+        return Ok(());
+    }
+    if flags.print_routes {
+        print!("{}", http::routes_text(&config));
         return Ok(());
     }
     if flags.check_config {
