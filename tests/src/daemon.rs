@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 
 use crate::binaries::binary;
 use crate::client::Client;
+use crate::secrets::leak;
 use crate::start::Builder;
 
 /// How long a daemon may take to start, or to end.
@@ -247,13 +248,15 @@ impl Drop for Daemon {
         if std::thread::panicking() {
             print_end_of(&self.log());
         }
-        if self.child.start_kill().is_err() {
-            return;
-        }
         // It must be gone before its directory goes.
         let begun = Instant::now();
+        let _ = self.child.start_kill();
         while matches!(self.child.try_wait(), Ok(None)) && begun.elapsed() < LIMIT {
             std::thread::sleep(Duration::from_millis(1));
+        }
+        if !std::thread::panicking() {
+            let audit = std::fs::read_to_string(self.data_dir().join("audit.jsonl")).unwrap_or_default();
+            assert_eq!(leak(&self.log()).or(leak(&audit)), None, "an output of the daemon holds a secret");
         }
     }
 }
