@@ -2,8 +2,9 @@
 //! disabled. Then what is still on its way ends, within a moment, in both directions.
 //!
 //! The body of the request breaks off, so what had arrived of an append counts, as after any other break; the answer is
-//! 401. A body of an answer that is being sent breaks off too. What needs no more bytes is done to its end. A token
-//! that merely expires lets what is running go on.
+//! 401. A body of an answer that is being sent breaks off too. What needs no more bytes is done to its end. Nobody
+//! watches the clock: a token that merely expires lets what is running go on, until some account is changed, when all are
+//! looked at again.
 
 use std::future::Future;
 use std::pin::Pin;
