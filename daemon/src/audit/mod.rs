@@ -10,11 +10,14 @@
 //! | a question (status, lists, health) | none, unless it is not known who asks, or they may not |
 //! | an operator's verb over the admin socket, unless it only asks | one |
 //!
-//! Requests never wait for the log and never fail for it. A line that cannot be written is counted
-//! (`cairn_audit_lost_total`), and the ordinary log says so once; a full disk loses audit lines, not uploads.
+//! Requests never wait for the log and never fail for it: a disk that is full or hangs loses audit lines, not uploads.
+//! Lines wait for a slow disk, at most 16 384 of them and 8 MiB; then each that comes is dropped. Every lost line is
+//! counted (`cairn_audit_lost_total`), and the ordinary log tells when losing begins and when it ends. The end of the
+//! daemon waits 5 seconds for lines that are still to be written.
 
 mod book;
 mod line;
+mod tally;
 mod trail;
 
 use std::io;
@@ -78,10 +81,10 @@ impl Audit {
         }
     }
 
-    /// Waits until every line so far is in the file, for a few seconds at most. Blocks.
-    pub fn flush(&self) {
+    /// Waits until every line so far is in the file, for 5 seconds at most.
+    pub async fn flush(&self) {
         if let Sink::File(book) = &self.sink {
-            book.flush();
+            book.flush().await;
         }
     }
 }

@@ -146,7 +146,7 @@ async fn serve(
         failed = recheck.afterwards(rechecked) => Err(failed),
     };
     stop(&house, inbox).await;
-    house.audit.flush();
+    house.audit.flush().await;
     data_dir.forget_address();
     listeners::remove_socket(&admin_socket);
     told
