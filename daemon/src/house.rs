@@ -74,8 +74,8 @@ impl House {
 
     /// The same house, with an audit log.
     #[must_use]
-    pub fn with_audit(self, audit: Audit) -> Self {
-        Self { audit: Arc::new(audit), ..self }
+    pub fn with_audit(self, audit: Arc<Audit>) -> Self {
+        Self { audit, ..self }
     }
 
     /// The configuration in force.

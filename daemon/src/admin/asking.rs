@@ -12,6 +12,7 @@ use cairn_engine::{Digest, Owner, Refusal, State, UploadId};
 
 use http::StatusCode;
 
+use crate::audit::Trail;
 use crate::house::House;
 use crate::http::problem::Problem;
 
@@ -26,7 +27,12 @@ pub(super) async fn run<T: Send + 'static>(
     name: &'static str,
     work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
 ) -> Result<T, Problem> {
-    house.supervisor.run(name, work).await.unwrap_or(Err(Refusal::Interrupted)).map_err(Problem::from)
+    house
+        .supervisor
+        .run(name, Trail::carried(work))
+        .await
+        .unwrap_or(Err(Refusal::Interrupted))
+        .map_err(Problem::from)
 }
 
 /// The same for one that is about users or tokens.
@@ -35,7 +41,7 @@ pub(super) async fn run_accounts<T: Send + 'static>(
     name: &'static str,
     work: impl Future<Output = Result<T, AccountError>> + Send + 'static,
 ) -> Result<T, Problem> {
-    match house.supervisor.run(name, work).await {
+    match house.supervisor.run(name, Trail::carried(work)).await {
         Err(_) => Err(Refusal::Interrupted.into()),
         Ok(answer) => answer.map_err(account_problem),
     }

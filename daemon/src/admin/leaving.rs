@@ -8,6 +8,8 @@ use cairn_engine::contracts::{FileFilter, PageRequest, UploadFilter, UserChange}
 use cairn_engine::engine::AccountError;
 use cairn_engine::{Engine, Owner, Refusal, UploadId};
 
+use crate::house::House;
+
 /// Files or uploads looked at in one call.
 const BATCH: usize = 1_000;
 
@@ -69,7 +71,8 @@ async fn uploads(engine: &Engine, user: &Owner, in_progress: bool) -> Result<Vec
 ///
 /// # Errors
 /// A store failed; what is left can be asked for again.
-pub(super) async fn leave(engine: &Engine, user: &Owner) -> Result<(), Refusal> {
+pub(super) async fn leave(house: &House, user: &Owner) -> Result<(), Refusal> {
+    let engine = &house.engine;
     let disabled = UserChange { disabled: Some(true), ..UserChange::default() };
     match engine.change_user(user, &disabled).await {
         Ok(_) | Err(AccountError::NoUser) => {}
@@ -91,7 +94,8 @@ pub(super) async fn leave(engine: &Engine, user: &Owner) -> Result<(), Refusal> 
         }
         for file in found.items {
             match engine.remove_file(user, &file.path).await {
-                Ok(_) | Err(Refusal::NoFile) => {}
+                Ok(file) => house.audit.removed(engine.now(), &file),
+                Err(Refusal::NoFile) => {}
                 Err(refusal) => return Err(refusal),
             }
         }

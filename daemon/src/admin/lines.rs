@@ -17,6 +17,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use crate::audit::Trail;
 use crate::house::House;
 
 /// Lines that wait for a slow reader.
@@ -46,7 +47,7 @@ where
 {
     let (sender, receiver) = mpsc::channel::<Bytes>(LINES);
     let of = Arc::clone(house);
-    house.supervisor.start(name, async move {
+    let work = async move {
         let begin = api::Event::<T>::Begin { items: begin.items, length: begin.length };
         let Ok(()) = sender.send(line(&begin)).await else { return };
         let last = match each(&of, items, &sender, one).await {
@@ -61,7 +62,8 @@ where
         };
         // The last line: whoever does not read it any more does not need it.
         let _ = sender.send(line(&last)).await;
-    });
+    };
+    house.supervisor.start(name, Trail::carried(work));
     response(receiver)
 }
 

@@ -105,11 +105,12 @@ pub(super) async fn remove(
 ) -> Result<Json<api::RemovedUser>, Problem> {
     let api::RemoveUser { purge, dry_run } = asking::body(request)?;
     let name = asking::owner(&name)?;
-    let engine = Arc::clone(&house.engine);
+    let of = Arc::clone(&house);
     let removed = run_accounts(&house, "remove a user", async move {
+        let engine = &of.engine;
         let user = engine.user(&name).await?.ok_or(AccountError::NoUser)?;
-        let tokens = all_tokens(&engine, &name).await?.len() as u64;
-        let kept = match leaving::kept(&engine, &name).await {
+        let tokens = all_tokens(engine, &name).await?.len() as u64;
+        let kept = match leaving::kept(engine, &name).await {
             Ok(kept) => kept,
             Err(refusal) => return Ok(Err(Problem::from(refusal))),
         };
@@ -117,7 +118,7 @@ pub(super) async fn remove(
             if !kept.is_nothing() && !purge {
                 return Ok(Err(owns_things(&kept)));
             }
-            if let Err(refusal) = leaving::leave(&engine, &name).await {
+            if let Err(refusal) = leaving::leave(&of, &name).await {
                 return Ok(Err(Problem::from(refusal)));
             }
             engine.remove_user(&name).await?;

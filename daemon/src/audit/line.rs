@@ -62,9 +62,9 @@ pub struct Line {
     /// The id that the answer carried as `X-Request-Id`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub request_id: String,
-    /// `native`, `compat`, `tus`, `resumable` or `admin`.
+    /// `native`, `compat`, `tus`, `resumable` or `admin`; `cairn` where nobody asked.
     pub protocol: &'static str,
-    /// What was done: [`Deed::name`].
+    /// What was done: [`Deed::name`], or what the engine did beside requests.
     pub action: &'static str,
     /// Method and route, of an operator's verb.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,7 +72,7 @@ pub struct Line {
     /// Whose thing it is.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
     pub owner: Option<Owner>,
-    /// How the asker is known: `nobody`, `token`, `uid`, …
+    /// How the asker is known: `nobody`, `token`, `uid`, …; `cairn` where nobody asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<&'static str>,
     /// The public id of the credential, or the number of the system's user.
@@ -93,6 +93,15 @@ pub struct Line {
     /// The name that it was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// Why it was done, where nobody asked for that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// The storage that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage: Option<String>,
+    /// How many objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub objects: Option<usize>,
     /// Bytes of the content.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length: Option<u64>,

@@ -9,6 +9,13 @@
 //! | bytes that arrived for an upload | none, unless they were refused, completed the upload, or `audit.chunks` is on |
 //! | a question (status, lists, health) | none, unless it is not known who asks, or they may not |
 //! | an operator's verb over the admin socket, unless it only asks | one |
+//! | an upload that expired, was purged, or was lost at a reboot; one that was joined and published | one |
+//! | a blob that was removed because no file names it, merged, or moved | one |
+//! | objects that nothing refers to, removed by a sweep | one for some hundreds of them |
+//!
+//! Where nobody asked for it, `by` is `cairn`; what an operator's verb did to each upload and blob carries that verb's
+//! request id. A link that was used up is told by the line of the request that used it. What cairn tried by itself and
+//! could not do is told by the ordinary log.
 //!
 //! Requests never wait for the log and never fail for it: a disk that is full or hangs loses audit lines, not uploads.
 //! Lines wait for a slow disk, at most 16 384 of them and 8 MiB; then each that comes is dropped. Every lost line is
@@ -19,6 +26,7 @@ mod book;
 mod line;
 mod tally;
 mod trail;
+mod witness;
 
 use std::io;
 use std::sync::Arc;

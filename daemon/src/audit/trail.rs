@@ -53,6 +53,23 @@ impl Trail {
         }
     }
 
+    /// Who asks for what this task does, and how, if anybody does: the part of a line that tells it.
+    pub fn asked() -> Option<Line> {
+        let asked = |trail: &Self| {
+            let known = trail.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let line = &known.line;
+            Line {
+                request_id: line.request_id.clone(),
+                protocol: line.protocol,
+                by: line.by,
+                credential: line.credential.clone(),
+                address: line.address,
+                ..Line::default()
+            }
+        };
+        TRAIL.try_with(asked).ok()
+    }
+
     /// It is known who asks.
     pub fn asked_by(identity: &Identity) {
         Self::note(|known| {

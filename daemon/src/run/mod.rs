@@ -1,7 +1,7 @@
 //! The daemon's life, from the command line to the exit code.
 //!
 //! It starts in this order, and stops at the first thing that is wrong, having changed nothing after it:
-//! configuration; log; data directory and its lock; catalog, sessions, objects (each refuses a newer schema, or a
+//! configuration; log; data directory and its lock; audit log; catalog, sessions, objects (each refuses a newer schema, or a
 //! place that it cannot write); the engine; after a reboot, a look at what may have been lost, or that look as soon as a
 //! session store that is away is back, and nothing of uploads before; listeners; the admin
 //! socket; readiness told; sweeper and merger.
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cairn_engine::Engine;
-use cairn_engine::engine::Ground;
+use cairn_engine::engine::{Ground, Witness};
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
@@ -116,16 +116,18 @@ async fn serve(
     supervisor: Supervisor,
 ) -> Result<(), StartError> {
     let metrics = Arc::new(Metrics::default());
-    let opened = ground::open(&config, &supervisor, &metrics)?;
-    must_have_every_storage(&opened.ground).await?;
-    let recheck = Recheck::of(&opened, &config, data_dir);
-    let rechecked = recheck.at_once().await?;
-    supervisor.start("tell of the sessions", sessions::tell(opened.sessions));
-    let engine = Engine::new(opened.ground, config.policy());
-    let listeners = Listeners::open(&config).await?;
-    let links = Keys::load(&config.links.keys)?;
     let audit = Audit::open(&config, &metrics)
         .map_err(|source| StartError::Audit { path: config.audit_path(), source })?;
+    let audit = Arc::new(audit);
+    let opened = ground::open(&config, &supervisor, &metrics)?;
+    must_have_every_storage(&opened.ground).await?;
+    let recheck = Recheck::of(&opened, &config, data_dir, &audit);
+    let rechecked = recheck.at_once().await?;
+    supervisor.start("tell of the sessions", sessions::tell(opened.sessions));
+    let engine =
+        Engine::new(opened.ground, config.policy()).with_witness(Arc::clone(&audit) as Arc<dyn Witness>);
+    let listeners = Listeners::open(&config).await?;
+    let links = Keys::load(&config.links.keys)?;
     let house =
         Arc::new(House::new(engine, config, supervisor, metrics)?.with_links(links).with_audit(audit));
     let admin_socket = listeners.admin_path().to_owned();

@@ -4,14 +4,16 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cairn_engine::contracts::Store;
-use cairn_engine::engine::Ground;
+use cairn_engine::engine::{Ground, Witness};
 use cairn_engine::{Engine, Refusal};
 
 use super::StartError;
 use super::ground::Opened;
+use crate::audit::Audit;
 use crate::config::{Config, Durability};
 use crate::data_dir::DataDir;
 use crate::metered::Gate;
@@ -29,9 +31,9 @@ pub(super) struct Recheck<'a> {
 }
 
 impl<'a> Recheck<'a> {
-    pub(super) fn of(opened: &Opened, config: &Config, data_dir: &'a DataDir) -> Self {
+    pub(super) fn of(opened: &Opened, config: &Config, data_dir: &'a DataDir, audit: &Arc<Audit>) -> Self {
         let ground = Ground { sessions: opened.sessions.clone(), ..opened.ground.clone() };
-        let engine = Engine::new(ground, config.policy());
+        let engine = Engine::new(ground, config.policy()).with_witness(Arc::clone(audit) as Arc<dyn Witness>);
         let unsynced = config.uploads.durability == Durability::Complete;
         Self { engine, gate: opened.gate.clone(), data_dir, unsynced }
     }

@@ -1,6 +1,7 @@
 //! The audit log: a line for whatever was done to an upload or a file, and none that a stranger wrote.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod background;
 mod disk;
 
 use std::os::unix::fs::PermissionsExt as _;

@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 
 use super::complete::coalesced;
 use super::moving::Held;
-use super::{Engine, MergeOutcome, Verified};
+use super::{Engine, Happening, MergeOutcome, Verified};
 use crate::contracts::{BlobFilter, Failure, Page, PageRequest};
 use crate::digest::joining::Joiner;
 use crate::digest::{Checksum, Digest, RunningChecksum};
@@ -69,6 +69,9 @@ impl Engine {
             Err(error) => return Err(error.into()),
         };
         let swapped = self.ground.catalog.swap_extents(&blob.id, old, &[merged.extent]).await?;
+        if swapped {
+            self.tell(Happening::Merged(&blob));
+        }
         Ok(match swapped {
             true => MergeOutcome::Merged { extents: old.len(), moved_bytes: merged.moved_bytes },
             false => MergeOutcome::Overtaken,

@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::complete::coalesced;
-use super::{Completion, Engine, NewUpload};
+use super::{Completion, Engine, Happening, NewUpload};
 use crate::contracts::{IfExists, PageRequest, Session, StoreError, UploadFilter, View};
 use crate::coverage::Coverage;
 use crate::digest::tree::Subtrees;
@@ -104,7 +104,10 @@ impl Engine {
             return Ok(upload);
         }
         match self.complete(&caller, id, numbered()).await {
-            Ok(_) => upload.state = State::Complete,
+            Ok(file) => {
+                upload.state = State::Complete;
+                self.tell(Happening::Published(id, &file));
+            }
             Err(refusal) if refusal.failed_store().is_none() => {
                 self.dismiss(&caller, id).await?;
                 return Err(refusal);
@@ -234,7 +237,7 @@ impl Engine {
 
     async fn publish_one(&self, caller: &Caller, id: UploadId) {
         match self.complete(caller, id, numbered()).await {
-            Ok(_) => {}
+            Ok(file) => self.tell(Happening::Published(id, &file)),
             // It was ended meanwhile.
             Err(Refusal::NoUpload | Refusal::NotOpen { .. }) => self.joins.let_go(id),
             Err(refusal) => warn(id, &refusal),

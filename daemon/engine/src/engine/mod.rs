@@ -24,6 +24,7 @@
 //! | `blobs` | merging and verifying |
 //! | `moving` | blobs from one storage to another |
 //! | `sweep` | removing what nothing needs any more |
+//! | `witness` | who is told what the engine does beside its answers |
 
 mod accounts;
 mod allowance;
@@ -50,6 +51,7 @@ mod session;
 mod short;
 mod sweep;
 mod unfinished;
+mod witness;
 mod words;
 
 use std::future::Future;
@@ -67,6 +69,7 @@ use crate::time::{Clock, Timestamp};
 
 pub use accounts::{AccountError, Holder};
 pub use proof::Possession;
+pub use witness::{Happening, Why, Witness};
 pub use words::*;
 
 /// Work that an operation leaves to be done after its answer. Losing it loses nothing that the sweeper does not find.
@@ -113,6 +116,7 @@ pub struct Engine {
     /// Whoever has both turns takes that of completing first.
     mending: Arc<running::OneAtATime>,
     known: Arc<accounts::Known>,
+    witness: Arc<dyn Witness>,
     started_at: Timestamp,
 }
 
@@ -133,6 +137,7 @@ impl Engine {
             in_hand: Arc::default(),
             mending: Arc::default(),
             known: Arc::default(),
+            witness: Arc::new(witness::Nobody),
         }
     }
 

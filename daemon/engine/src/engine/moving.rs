@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::{Engine, MoveOutcome};
+use super::{Engine, Happening, MoveOutcome};
 use crate::contracts::{ByteStream, Failure, ObjectStore, Store, StoreError};
 use crate::digest::{Digest, RunningChecksum};
 use crate::extent::Extent;
@@ -46,6 +46,9 @@ impl Engine {
         let mut held = Held { in_hand: Arc::clone(&self.in_hand), objects: Vec::new() };
         let copied = self.copy(blob, to, &mut held).await?;
         let swapped = self.ground.catalog.swap_extents(&blob.id, blob.content.extents(), &copied).await?;
+        if swapped {
+            self.tell(Happening::Moved(blob, to));
+        }
         Ok(swapped.then_some(copied.len()))
     }
 

@@ -4,7 +4,7 @@ use futures_core::Stream;
 use futures_util::TryStreamExt;
 
 use super::rebuild::{ATTEMPTS, Mended, is_sound, loses};
-use super::{Engine, Rebuilt, UploadStatus};
+use super::{Engine, Happening, Rebuilt, UploadStatus, Why};
 use crate::chunks;
 use crate::contracts::{
     Failure, Origin, Page, PageRequest, Session, Settlement, StateCount, Store, StoreError, UploadFilter,
@@ -263,6 +263,7 @@ impl Engine {
         let state = self.settle_ended(id, State::Aborted).await?;
         self.running.stop(id).await;
         self.forget_upload(id, &session.upload.storage).await?;
+        self.tell(Happening::Ended(&session.upload, Why::Purged));
         let kept = matches!(state, Some(State::Complete)) || session.upload.state == State::Complete;
         Ok(if kept { 0 } else { session.upload.received_bytes })
     }
@@ -351,6 +352,7 @@ impl Engine {
             tracing::error!(upload.id = %id, extents.lost = lost, "an upload lost bytes at the reboot that it had told of; it is ended");
             self.settle_ended(id, State::Aborted).await?;
             self.forget_upload(id, &upload.storage).await?;
+            self.tell(Happening::Ended(&upload, Why::LostBytes));
             return Ok(true);
         }
         tracing::warn!(upload.id = %id, extents.lost = lost, "chunks were lost at the reboot; they are missing again");

@@ -20,7 +20,7 @@ use std::collections::hash_map::Entry;
 use futures_util::TryStreamExt;
 
 use super::rebuild::Mended;
-use super::{Engine, SweepReason, SweepReport, Sweeping, Swept};
+use super::{Engine, Happening, SweepReason, SweepReport, Sweeping, Swept, Why};
 use crate::contracts::{CatalogIdentity, ListedObject, Store, View};
 use crate::file::Blob;
 use crate::id::{ObjectKey, StorageName, UploadId};
@@ -114,8 +114,11 @@ impl Engine {
         if session.is_some_and(|session| session.upload.expires_at > upload.expires_at) {
             return Ok(false);
         }
-        self.settle_ended(upload.id, State::Expired).await?;
+        let settled = self.settle_ended(upload.id, State::Expired).await?;
         self.forget_upload(upload.id, &upload.storage).await?;
+        if !upload.state.is_final() && settled != Some(State::Complete) {
+            self.tell(Happening::Ended(upload, Why::Expired));
+        }
         Ok(true)
     }
 
@@ -125,9 +128,13 @@ impl Engine {
             let unnamed = self.ground.catalog.unnamed_blobs(since_before, BATCH).await?;
             let all = unnamed.len() < BATCH;
             for blob in unnamed {
-                if how.dry_run || self.ground.catalog.remove_unnamed(&blob.id).await?.is_some() {
-                    report.swept.push(swept_blob(&blob));
+                if !how.dry_run {
+                    if self.ground.catalog.remove_unnamed(&blob.id).await?.is_none() {
+                        continue;
+                    }
+                    self.tell(Happening::BlobRemoved(&blob));
                 }
+                report.swept.push(swept_blob(&blob));
             }
             if all || how.dry_run {
                 return Ok(());
@@ -180,13 +187,24 @@ impl Engine {
             report.waiting += (orphans.len() - due.len()) as u64;
             self.ground.objects.remove(&due).await?;
             self.ground.catalog.pardon(&due).await?;
-            report.swept.extend(due.into_iter().map(|object| Swept {
+            let swept = due.into_iter().map(|object| Swept {
                 reason: SweepReason::OrphanObject,
                 length: lengths.get(&object).copied().unwrap_or(0),
                 what: object.to_string(),
-            }));
+            });
+            self.tell_of_objects(storage, swept.collect(), report);
         }
         Ok(())
+    }
+
+    /// Reports objects, or writes of them, that were removed from a storage for one reason.
+    pub(super) fn tell_of_objects(&self, storage: &StorageName, swept: Vec<Swept>, report: &mut SweepReport) {
+        if let Some(first) = swept.first() {
+            let bytes = swept.iter().map(|swept| swept.length).sum();
+            let (reason, objects) = (first.reason, swept.len());
+            self.tell(Happening::ObjectsRemoved { storage, reason, objects, bytes });
+        }
+        report.swept.extend(swept);
     }
 
     /// How many objects there are, and those among them that no upload accounts for and that are not young.

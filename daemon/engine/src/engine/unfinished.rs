@@ -20,11 +20,16 @@ impl Engine {
         if !how.dry_run && !due.is_empty() {
             store.give_up(&due).await?;
         }
-        report.swept.extend(due.into_iter().map(|write| Swept {
+        let swept = due.into_iter().map(|write| Swept {
             reason: SweepReason::UnfinishedWrite,
             what: write.object.to_string(),
             length: 0,
-        }));
+        });
+        if how.dry_run {
+            report.swept.extend(swept);
+        } else {
+            self.tell_of_objects(storage, swept.collect(), report);
+        }
         Ok(())
     }
 
