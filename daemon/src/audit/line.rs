@@ -119,7 +119,7 @@ impl Line {
     /// The line as one JSON object without a line end.
     pub fn text(&self) -> String {
         let text = serde_json::to_string(self).unwrap_or_else(|_| "{\"outcome\":\"unwritable\"}".to_owned());
-        if text.is_ascii() { text } else { escaped(&text) }
+        if text.chars().any(is_obeyed) { escaped(&text) } else { text }
     }
 }
 
@@ -130,13 +130,16 @@ fn as_text<S: Serializer>(owner: &Option<Owner>, serializer: S) -> Result<S::Ok,
     }
 }
 
-/// JSON allows these characters in strings, and a terminal or an editor may obey them: the controls above ASCII, line
-/// and paragraph ends, and the marks that turn the direction of text (Unicode Technical Report 36).
+/// JSON allows these characters in strings, and a terminal or an editor may obey them: the delete of ASCII and the controls
+/// above it, line and paragraph ends, and the marks that turn the direction of text (Unicode Technical Report 36).
+fn is_obeyed(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 fn escaped(text: &str) -> String {
-    let obeyed = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
-        if obeyed(c) {
+        if is_obeyed(c) {
             escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
             escaped.push(c);
@@ -148,6 +151,12 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_delete_is_escaped_where_all_else_is_ascii() {
+        let line = Line { path: Some("a\u{7f}".to_owned()), ..Line::default() };
+        assert!(line.text().contains("a\\u007f"), "{}", line.text());
+    }
 
     #[test]
     fn nothing_ends_a_line_or_hides_in_it() {

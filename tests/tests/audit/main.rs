@@ -3,6 +3,7 @@
 
 mod background;
 mod disk;
+mod forging;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
