@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod corpus;
+mod protocols;
+mod proxies;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use cairn_tests::{Client, Content, Daemon, LIMIT, NginxFront, RawConnection, exchange};
+use cairn_tests::{Daemon, LIMIT, exchange};
 use corpus::{Case, corpus};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -50,41 +52,6 @@ async fn what_is_no_request_is_refused_and_nothing_behind_it_is_answered() {
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), cases.len(), failures.join("\n"));
     let listed = daemon.client().get("/v1/files").await.expect(200).json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 0, "nothing was kept: {listed}");
-}
-
-/// nginx answers for itself, or passes on what it understood. Whatever it does, the next honest client gets the answer
-/// to its own request, on connections to the daemon that are used again.
-#[tokio::test]
-async fn behind_nginx_every_honest_request_gets_its_own_answer() {
-    let daemon = Daemon::builder().config(CONFIG).start().await;
-    let nginx = NginxFront::start(daemon.address());
-    let honest = Client::http1(nginx.address());
-    for (number, case) in corpus().iter().enumerate() {
-        let mut connection = RawConnection::open(nginx.address()).await;
-        // nginx may close before all is sent.
-        let _ = connection.send(&case.bytes).await;
-        connection.finish().await;
-        let id = format!("probe-{number}");
-        let path = format!("/v1/files/none-{number}");
-        let answer = honest.call("GET", &path).header("x-request-id", &id).send().await;
-        assert_eq!(answer.header("x-request-id"), Some(&*id), "after {}", case.name);
-        answer.expect_problem(404, "no_file");
-    }
-}
-
-#[tokio::test]
-async fn large_uploads_pass_nginx_and_links_are_of_its_address() {
-    let daemon = Daemon::builder().config(CONFIG).start().await;
-    let nginx = NginxFront::start(daemon.address());
-    let client = Client::http1(nginx.address());
-    let content = Content::new(9, 24 << 20);
-    client.put("/v1/files/large", content.body(0..content.length())).await.expect(201);
-    let download = client.download("/v1/files/large").await;
-    assert_eq!((download.status, download.length), (200, content.length()));
-    let call = client.call("POST", "/files/").header("tus-resumable", "1.0.0").header("upload-length", "5");
-    let created = call.send().await.expect(201);
-    let place = format!("http://{}/files/", nginx.address());
-    assert!(created.header("location").unwrap().starts_with(&place), "{:?}", created.headers);
 }
 
 /// A connection that was let in, if it was.
