@@ -5,6 +5,8 @@ use std::io;
 
 use cairn_engine::contracts::{Failure, Store, StoreError};
 
+use super::veiled::Veiled;
+
 /// A failure of the objects store from an error of the system.
 pub(super) fn from_io(operation: &'static str, error: io::Error) -> StoreError {
     StoreError::new(Store::Objects, operation, meaning(&error), error)
@@ -25,7 +27,7 @@ pub(super) fn from_opendal(operation: &'static str, error: opendal::Error) -> St
         _ if error.is_temporary() || error.is_persistent() => Failure::Unavailable,
         _ => Failure::Failed,
     };
-    StoreError::new(Store::Objects, operation, failure, error)
+    StoreError::new(Store::Objects, operation, failure, Veiled::from(error))
 }
 
 /// Whether there is no room, rather than something broken.

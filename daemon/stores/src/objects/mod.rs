@@ -15,6 +15,7 @@ mod patience;
 mod probe;
 mod service;
 mod tally;
+mod veiled;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ use self::opendal_objects::{Names, OpendalObjects};
 pub use self::patience::Patience;
 use self::patience::patient;
 pub use self::probe::{ProbeError, probe};
+pub use self::veiled::Veiled;
 
 /// When bytes are as durable as they will be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,7 +90,7 @@ pub enum OpenError {
         /// The scheme.
         scheme: String,
         /// Why.
-        source: Box<opendal::Error>,
+        source: Box<Veiled>,
     },
     /// The directory cannot be used.
     #[error("storage directory {} cannot be used", root.display())]
@@ -147,7 +149,7 @@ fn open_remote(config: &ObjectsConfig) -> Result<OpendalObjects, OpenError> {
         let uploads = multipart_uploads::MultipartUploads::new(&config.options, operator.clone());
         let uploads = uploads.map_err(|source| OpenError::Options {
             scheme: config.scheme.clone(),
-            source: Box::new(source),
+            source: Box::new(source.into()),
         })?;
         return Ok(OpendalObjects::open(operator, None).with_multipart_uploads(uploads));
     }
@@ -193,6 +195,8 @@ fn operator(
 ) -> Result<Operator, OpenError> {
     let mut options = config.options.clone();
     options.extend(with);
-    Operator::via_iter(&config.scheme, options)
-        .map_err(|source| OpenError::Options { scheme: config.scheme.clone(), source: Box::new(source) })
+    Operator::via_iter(&config.scheme, options).map_err(|source| OpenError::Options {
+        scheme: config.scheme.clone(),
+        source: Box::new(source.into()),
+    })
 }

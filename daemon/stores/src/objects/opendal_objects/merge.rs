@@ -11,6 +11,7 @@ use super::{Ground, OpenObject};
 use crate::objects::failures::{from_opendal, told};
 use crate::objects::merging::parts;
 use crate::objects::merging::plan::{Limits, plan};
+use crate::objects::veiled::Veiled;
 
 /// Parts that are on their way at the same time. Each that passes through the daemon is in memory: 8 MiB, and more of an
 /// object whose parts would be too many otherwise.
@@ -118,6 +119,7 @@ async fn has_length(ground: &Ground, extent: &Extent) -> Result<(), StoreError> 
         return Ok(());
     }
     if let Err(error) = ground.operator.delete(extent.object.as_str()).await {
+        let error = Veiled::from(error);
         tracing::warn!(%error, object = %extent.object, "an object that does not count may stay");
     }
     let found = found.map_or("no object".to_owned(), |length| format!("{length} bytes"));

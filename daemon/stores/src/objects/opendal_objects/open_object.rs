@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use opendal::{Buffer, Writer};
 
 use crate::objects::failures::{from_opendal, told};
+use crate::objects::veiled::Veiled;
 
 /// A call to a writer, which comes back with the writer.
 type Call = BoxFuture<'static, (Writer, opendal::Result<()>)>;
@@ -156,6 +157,7 @@ impl Drop for OpenObject {
 
 async fn abort(mut writer: Writer) {
     if let Err(error) = writer.abort().await {
+        let error = Veiled::from(error);
         tracing::debug!(%error, "a writer could not be aborted");
     }
 }

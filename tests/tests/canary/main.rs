@@ -2,6 +2,8 @@
 //! talkative. The end of every other daemon of the tests is looked at too (`cairn_tests::leak`).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod kinds;
+
 use cairn_tests::{CANARY, Daemon, RedisServer, leak};
 use serde_json::json;
 
