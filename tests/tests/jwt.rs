@@ -317,3 +317,21 @@ async fn keys_that_cannot_be_used_are_refused_before_anything_starts() {
         assert_eq!(ended.status.code(), Some(78), "{more}: {}", ended.log);
     }
 }
+
+#[tokio::test]
+async fn a_body_ends_when_the_token_that_others_issued_does_and_no_sooner() {
+    let issuer = Issuer::new();
+    let daemon = issuer.daemon(&format!("{ES256}\nleeway = \"1s\"")).await;
+    let end = in_seconds(3);
+    let token = issuer.token(&json!({ "sub": "ann", "exp": end }));
+    let mut running = cairn_tests::RawConnection::open(daemon.address()).await;
+    let head = "PUT /v1/files/b HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2000\r\n";
+    running.send(format!("{head}Authorization: Bearer {token}\r\n\r\n")).await.unwrap();
+    assert!(running.read_head().await.starts_with("HTTP/1.1 100 "));
+    running.send([7; 1000]).await.unwrap();
+    let answer = running.read_head().await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    // The leeway is borne with here as at the beginning.
+    assert!(in_seconds(0) > end, "it came before the end");
+    assert!(in_seconds(0) < end + 10, "it came late");
+}

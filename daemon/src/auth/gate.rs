@@ -12,7 +12,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use cairn_engine::engine::Holder;
-use cairn_engine::{Engine, Owner, Refusal};
+use cairn_engine::{Engine, Owner, Refusal, Timestamp};
 
 use super::jwt::{KeysError, Verifier};
 use super::{By, Identity, Presented, Rights};
@@ -86,6 +86,11 @@ impl Gate {
         }
     }
 
+    /// The moment it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.engine.now()
+    }
+
     /// The name in the certificate of who asks, where that counts. That of a proxy is nobody's for whom it speaks.
     fn certificate<'a>(&self, peer: &'a Peer) -> Option<&'a str> {
         peer.certificate_name.as_deref().filter(|_| self.certificates && !peer.proxied)
@@ -95,7 +100,7 @@ impl Gate {
     async fn by_certificate(&self, name: &str) -> Result<Identity, Unknown> {
         let owner: Owner = name.parse().map_err(|_| Unknown::NotValid)?;
         let rights = Rights { read: true, write: true, admin: false };
-        self.unless_disabled(Identity { owner, rights, by: By::Certificate }).await
+        self.unless_disabled(Identity { owner, rights, by: By::Certificate, until: None }).await
     }
 
     /// Whom a token of others names that is presented: by itself, or as the password of the user whom it names.
@@ -145,5 +150,6 @@ fn identity(holder: &Holder) -> Identity {
         owner: holder.user.name.clone(),
         rights: Rights { read: scopes.read, write: scopes.write, admin: scopes.admin },
         by: By::Token(holder.token.id.to_string()),
+        until: holder.token.expires_at,
     }
 }

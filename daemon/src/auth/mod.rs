@@ -14,7 +14,7 @@ pub use link::{BadKey, BadLink, Grant, Keys, Link};
 pub use presented::Presented;
 pub use rights::{Needed, Rights};
 
-use cairn_engine::Owner;
+use cairn_engine::{Owner, Timestamp};
 
 /// Who asks, and what they may.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Identity {
     pub rights: Rights,
     /// How they are known.
     pub by: By,
+    /// From when on what they showed is not believed any more, if that is known.
+    pub until: Option<Timestamp>,
 }
 
 /// How an identity is known.
@@ -45,7 +47,12 @@ pub enum By {
 impl Identity {
     /// Somebody who was not asked, and so may do everything as whoever they say they are.
     pub fn believed(owner: Owner) -> Self {
-        Self { owner, rights: Rights::ALL, by: By::Nobody }
+        Self { owner, rights: Rights::ALL, by: By::Nobody, until: None }
+    }
+
+    /// Whether the other is the same asker with the same rights, known in the same way.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.owner, &self.rights, &self.by) == (&other.owner, &other.rights, &other.by)
     }
 
     /// Whether a name that the request tells is theirs.

@@ -138,7 +138,7 @@ mod tests {
         }
         let owner = "ann".parse().unwrap();
         let owner = if by == By::Nobody { Asker::believed(&Uri::default(), &head.headers) } else { owner };
-        head.identity = Some(Identity { owner, rights: Rights::ALL, by });
+        head.identity = Some(Identity { owner, rights: Rights::ALL, by, until: None });
         head
     }
 

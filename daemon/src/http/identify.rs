@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn who_lacks_a_right_is_told_which_one() {
         let read = Rights { read: true, ..Rights::default() };
-        let identity = Identity { owner: "ann".parse().unwrap(), rights: read, by: By::Nobody };
+        let identity = Identity { owner: "ann".parse().unwrap(), rights: read, by: By::Nobody, until: None };
         assert!(may(&identity, Needed::Read).is_ok());
         assert!(may(&identity, Needed::Either).is_ok());
         assert!(may(&identity, Needed::Open).is_ok());

@@ -87,7 +87,7 @@ async fn admitted(door: &Door, request: &mut Request, shown: &[String]) -> Resul
             return Err(Problem::new(StatusCode::GONE, "link_spent", "The link was used already"));
         }
     }
-    let identity = Identity { owner: link.owner.clone(), rights, by: By::Link(link.id.clone()) };
+    let identity = Identity { owner: link.owner.clone(), rights, by: By::Link(link.id.clone()), until: None };
     Trail::asked_by(&identity);
     request.extensions_mut().insert(identity);
     Ok(link)

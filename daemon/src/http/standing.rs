@@ -1,10 +1,9 @@
-//! Whoever is believed when a request begins may not be any more while it runs: the token is revoked, the user
+//! Whoever is believed when a request begins may not be any more while it runs: the token is revoked or expires, the user
 //! disabled. Then what is still on its way ends, within a moment, in both directions.
 //!
 //! The body of the request breaks off, so what had arrived of an append counts, as after any other break; the answer is
-//! 401. A body of an answer that is being sent breaks off too. What needs no more bytes is done to its end. Nobody
-//! watches the clock: a token that merely expires lets what is running go on, until some account is changed, when all are
-//! looked at again.
+//! 401. A body of an answer that is being sent breaks off too. What needs no more bytes is done to its end. The same happens
+//! when the token expires. A signed link and a certificate are looked at when the request begins, and hold to its end.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,6 +16,7 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
+use cairn_engine::Timestamp;
 use http_body::{Frame, SizeHint};
 use tokio::sync::watch;
 
@@ -80,14 +80,31 @@ impl Standing {
 
     /// Waits until it is not believed any more. What cannot be looked up is believed on.
     async fn until_over(mut self, as_whom: Identity) {
-        while self.changes.changed().await.is_ok() {
+        loop {
+            tokio::select! {
+                () = expired(&self.gate, as_whom.until) => return,
+                () = changed(&mut self.changes) => {}
+            }
             match self.look().await {
-                Ok(identity) if identity == as_whom => {}
+                Ok(identity) if identity.is_same(&as_whom) => {}
                 Err(Unknown::Away(_)) => {}
                 Ok(_) | Err(Unknown::Nobody | Unknown::NotValid) => return,
             }
         }
-        // Nobody can change anything any more.
+    }
+}
+
+/// Waits until that moment, as the clock tells it then: it may be set meanwhile.
+async fn expired(gate: &Gate, until: Option<Timestamp>) {
+    let Some(until) = until else { return std::future::pending().await };
+    while gate.now() < until {
+        tokio::time::sleep(until.since(gate.now())).await;
+    }
+}
+
+/// Waits until some account is changed; for ever, if nobody can change one any more.
+async fn changed(changes: &mut watch::Receiver<u64>) {
+    if changes.changed().await.is_err() {
         std::future::pending().await
     }
 }

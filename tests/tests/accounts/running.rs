@@ -148,3 +148,64 @@ async fn a_download_on_its_way_is_cut_off() {
     let got = reader.read_to_close().await.len() as u64;
     assert!(got < length, "{got}");
 }
+
+/// Bodies of several protocols that an asker of this `Authorization` began and does not end.
+async fn bodies(daemon: &Daemon, token: &str) -> Vec<(&'static str, RawConnection)> {
+    let client = daemon.client().bearer(token);
+    let upload = client.create_upload(&json!({ "path": "a", "length": 1 << 20 })).await;
+    let id = upload["upload_id"].as_str().unwrap();
+    let create = client.call("POST", "/files/").header("tus-resumable", "1.0.0");
+    let created = create.header("upload-length", "1048576").send().await.expect(201);
+    let tus = created.header("location").unwrap();
+    let tus = &tus[tus.find("/files/").unwrap()..];
+    let field = format!("Authorization: Bearer {token}\r\nContent-Length: 1048576\r\n");
+    let heads = [
+        ("chunk", format!("PUT /v1/uploads/{id}/chunks/1 HTTP/1.1\r\n{field}")),
+        ("file", format!("PUT /v1/files/b HTTP/1.1\r\n{field}")),
+        (
+            "tus",
+            format!(
+                "PATCH {tus} HTTP/1.1\r\n{field}Tus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n\
+                 Content-Type: application/offset+octet-stream\r\n"
+            ),
+        ),
+        (
+            "draft",
+            format!(
+                "POST /uploads/ HTTP/1.1\r\n{field}Upload-Draft-Interop-Version: 6\r\nUpload-Complete: ?1\r\n"
+            ),
+        ),
+    ];
+    let mut running = Vec::new();
+    for (name, head) in heads {
+        running.push((name, begun(daemon, &head, &[7; 1000]).await));
+    }
+    running
+}
+
+#[tokio::test]
+async fn a_body_ends_when_the_token_does_in_every_protocol() {
+    let (daemon, lasting) = scene().await;
+    let life = Duration::from_secs(3);
+    let made = Instant::now();
+    let short = daemon
+        .operator(&["tokens", "add", "--user", "ann", "--scope", "read,write", "--expires", "3s"])
+        .await;
+    let running = bodies(&daemon, short.trim()).await;
+    let head =
+        format!("PUT /v1/files/c HTTP/1.1\r\nAuthorization: Bearer {lasting}\r\nContent-Length: 2000\r\n");
+    let mut other = begun(&daemon, &head, &[7; 1000]).await;
+    assert!(made.elapsed() < life, "the machine is too slow for this");
+    for (name, mut connection) in running {
+        let answer = connection.read_head().await;
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{name}: {answer}");
+        assert!(made.elapsed() >= life && made.elapsed() < life + SOON, "{name}: {:?}", made.elapsed());
+    }
+    // What is shown beside a token that lasts goes on.
+    other.send([7; 1000]).await.unwrap();
+    assert!(other.read_head().await.starts_with("HTTP/1.1 201 "));
+    // What had arrived counts, for whoever comes with a token that is good.
+    let ann = daemon.client().bearer(&lasting);
+    let uploads = ann.get("/v1/uploads").await.expect(200).json();
+    assert_eq!(uploads["uploads"].as_array().or(uploads["items"].as_array()).unwrap().len(), 3, "{uploads}");
+}

@@ -1,5 +1,7 @@
 //! What a token says, looked at after its signature was found to be right.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cairn_engine::Timestamp;
@@ -21,16 +23,17 @@ impl Claims {
 
     /// What they tell, if they are to be believed now.
     pub(super) fn told(&self, config: &Jwt, now: Timestamp) -> Result<Told, BadToken> {
-        self.in_time(config, now)?;
+        let until = self.in_time(config, now)?;
         self.is_of_issuer(config.issuer.as_deref())?;
         self.is_for_audience(config.audience.as_deref())?;
         let bad_user = || BadToken::Claim(config.user_claim.clone());
         let user = self.0.get(&config.user_claim).and_then(Value::as_str).ok_or_else(bad_user)?;
-        Ok(Told { user: user.parse().map_err(|_| bad_user())?, rights: self.rights(&config.scope_claim)? })
+        let user = user.parse().map_err(|_| bad_user())?;
+        Ok(Told { user, rights: self.rights(&config.scope_claim)?, until })
     }
 
-    /// Numbers of seconds since 1970, maybe with a fraction (RFC 7519, section 2, `NumericDate`).
-    fn in_time(&self, config: &Jwt, now: Timestamp) -> Result<(), BadToken> {
+    /// Until when it is good. Numbers of seconds since 1970, maybe with a fraction (RFC 7519, section 2, `NumericDate`).
+    fn in_time(&self, config: &Jwt, now: Timestamp) -> Result<Option<Timestamp>, BadToken> {
         let (now, leeway) = (now.0 as f64 / 1000.0, config.leeway.as_secs_f64());
         let end = self.time("exp")?.ok_or_else(|| BadToken::Claim("exp".to_owned()))?;
         if now >= end + leeway {
@@ -38,7 +41,7 @@ impl Claims {
         }
         match self.time("nbf")? {
             Some(beginning) if now < beginning - leeway => Err(BadToken::Early),
-            _ => Ok(()),
+            _ => Ok(Duration::try_from_secs_f64(end + leeway).ok().map(|end| Timestamp(0).after(end))),
         }
     }
 

@@ -106,6 +106,8 @@ pub enum BadToken {
 struct Told {
     user: Owner,
     rights: Rights,
+    /// From when on it is over, the leeway included, if that is a time that can be told.
+    until: Option<Timestamp>,
 }
 
 impl Rules {
@@ -142,7 +144,7 @@ impl Rules {
             return Err(BadToken::Critical);
         }
         let told = self.claims(token, &header, algorithm)?.told(&self.config, now)?;
-        Ok(Identity { owner: told.user, rights: told.rights, by: By::Jwt })
+        Ok(Identity { owner: told.user, rights: told.rights, by: By::Jwt, until: told.until })
     }
 
     /// What is signed; only after the signature was found to be right.

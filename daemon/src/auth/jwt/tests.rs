@@ -144,6 +144,7 @@ fn a_token_names_its_user_by_every_algorithm_with_a_key_and_with_a_set() {
             owner: "ann".parse().unwrap(),
             rights: Rights { read: true, write: true, admin: false },
             by: By::Jwt,
+            until: Some(Timestamp((NOW + 60 + 30) * 1000)),
         };
         let bare = token(&claims(), algorithm);
         let named = token_with(&json!({ "alg": algorithm.to_string(), "kid": "one" }), &claims(), algorithm);
