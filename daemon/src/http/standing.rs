@@ -3,7 +3,7 @@
 //!
 //! The body of the request breaks off, so what had arrived of an append counts, as after any other break; the answer is
 //! 401. A body of an answer that is being sent breaks off too. What needs no more bytes is done to its end. The same happens
-//! when the token expires. A signed link and a certificate are looked at when the request begins, and hold to its end.
+//! when the token expires. The end of a signed link or of a certificate counts for requests that begin after it.
 
 use std::future::Future;
 use std::pin::Pin;
