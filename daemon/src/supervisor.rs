@@ -2,8 +2,10 @@
 //! stays its own, and shutdown waits for it.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -39,10 +41,13 @@ impl Supervisor {
     /// Starts background work that nobody waits for but the shutdown. It should end soon after
     /// [`stopping`](Self::stopping) is cancelled.
     pub fn start(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
-        let supervisor = self.clone();
-        self.tasks.spawn(async move {
-            let _ = supervisor.run(name, work).await;
+        // Combinators: an async block would hold the work twice, and there may be thousands of it.
+        let ended = AssertUnwindSafe(work).catch_unwind().map(move |ended| {
+            if ended.is_err() {
+                tracing::error!(work = name, "work was cut short: it panicked");
+            }
         });
+        self.tasks.spawn(ended);
     }
 
     /// Cancelled when the shutdown begins.

@@ -3,10 +3,10 @@
 //! Whoever speaks plain HTTP to the port is told so in plain HTTP; anything else that is no handshake is closed.
 
 use std::io;
-use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
 
 use super::peer::Peer;
@@ -17,16 +17,16 @@ const HANDSHAKE: u8 = 22;
 const WRONG_PORT: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\
 Content-Length: 43\r\n\r\nThis port speaks TLS: the address is https.";
 
-/// Makes the connection secret and learns who is there, within `limit`. `None`: it came to nothing, which is told in
+/// Makes the connection secret and learns who is there, until the deadline. `None`: it came to nothing, which is told in
 /// the log.
 pub(super) async fn shake_hands(
     stream: TcpStream,
     certificates: Certificates,
     peer: Peer,
-    limit: Duration,
+    deadline: Instant,
 ) -> Option<(TlsStream<TcpStream>, Peer)> {
     let address = peer.address;
-    let said = match tokio::time::timeout(limit, shake(stream, &certificates)).await {
+    let said = match timeout_at(deadline, shake(stream, &certificates)).await {
         Ok(Ok(stream)) => {
             let chain = stream.get_ref().1.peer_certificates();
             let certificate_name = chain.and_then(name_of_client);

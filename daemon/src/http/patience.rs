@@ -80,9 +80,9 @@ pub(super) struct Patience<S> {
 }
 
 impl<S> Patience<S> {
-    /// A stream whose first head is awaited from now on.
-    pub(super) fn new(stream: S, limits: Limits, activity: Arc<Activity>) -> Self {
-        let deadline = Box::pin(tokio::time::sleep(limits.head));
+    /// A stream whose first head must be there at the deadline.
+    pub(super) fn new(stream: S, limits: Limits, deadline: Instant, activity: Arc<Activity>) -> Self {
+        let deadline = Box::pin(tokio::time::sleep_until(deadline));
         Self { stream, limits, activity, begun: 0, waiting: Some(Waiting::ForTheHead), deadline }
     }
 
@@ -169,7 +169,8 @@ mod tests {
     fn pair() -> (DuplexStream, Patience<DuplexStream>, Arc<Activity>) {
         let (client, server) = duplex(64);
         let activity = Arc::<Activity>::default();
-        (client, Patience::new(server, LIMITS, Arc::clone(&activity)), activity)
+        let deadline = Instant::now() + LIMITS.head;
+        (client, Patience::new(server, LIMITS, deadline, Arc::clone(&activity)), activity)
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,7 +5,9 @@
 //! caller's to bound.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,14 +15,16 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use futures_util::FutureExt as _;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -95,6 +99,7 @@ pub(crate) async fn serve_router(
         router: router(Arc::clone(&house)),
         places: Arc::new(Semaphore::new(places)),
         throng: Throng::default(),
+        shutdown: shutdown.clone(),
         house,
     };
     loop {
@@ -132,8 +137,19 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// A connection as it was accepted.
 enum Arrival {
-    Plain(Box<dyn Stream>),
+    Tcp(TcpStream),
     Tls(TcpStream, Certificates),
+    Unix(UnixStream),
+}
+
+impl Arrival {
+    /// Waits until the other end has said something, or has gone.
+    async fn is_heard(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) | Self::Tls(stream, _) => stream.readable().await,
+            Self::Unix(stream) => stream.readable().await,
+        }
+    }
 }
 
 /// The next connection, and who is at its other end.
@@ -143,7 +159,7 @@ async fn accept(listener: &Listener) -> io::Result<(Arrival, Peer)> {
         Listener::Unix(listener) => {
             let (stream, _) = listener.accept().await?;
             let uid = stream.peer_cred().ok().map(|credentials| credentials.uid());
-            return Ok((Arrival::Plain(Box::new(stream)), Peer { uid, ..Peer::direct(None) }));
+            return Ok((Arrival::Unix(stream), Peer { uid, ..Peer::direct(None) }));
         }
     };
     let (stream, address) = listener_of_tcp.accept().await?;
@@ -151,7 +167,7 @@ async fn accept(listener: &Listener) -> io::Result<(Arrival, Peer)> {
     let _ = stream.set_nodelay(true);
     let arrival = match listener {
         Listener::Tls(_, certificates) => Arrival::Tls(stream, certificates.clone()),
-        _ => Arrival::Plain(Box::new(stream)),
+        _ => Arrival::Tcp(stream),
     };
     Ok((arrival, Peer::direct(Some(address.ip()))))
 }
@@ -164,6 +180,7 @@ struct Reception {
     router: Router,
     places: Arc<Semaphore>,
     throng: Throng,
+    shutdown: CancellationToken,
     house: Arc<House>,
 }
 
@@ -193,26 +210,26 @@ impl Reception {
     }
 
     /// Serves one connection in a task of its own; its place is free again when it ends.
+    ///
+    /// Until its first byte it costs no more than the task: what HTTP needs, buffers above all, is made then.
     fn take(&self, arrival: Arrival, peer: Peer, place: (OwnedSemaphorePermit, Option<Present>)) {
         let open = self.house.metrics.connection();
         let cutting = self.house.supervisor.cutting().clone();
-        let (serving, watcher) = (self.serving(), self.graceful.watcher());
+        let (shutdown, watcher) = (self.shutdown.clone(), self.graceful.watcher());
+        let serving = self.serving();
+        let deadline = Instant::now() + serving.patience.head;
         self.house.supervisor.start("connection", async move {
-            let served = async {
-                match arrival {
-                    Arrival::Plain(stream) => serving.serve(stream, peer, watcher).await,
-                    Arrival::Tls(stream, certificates) => {
-                        let limit = serving.patience.head;
-                        if let Some((stream, peer)) = shake_hands(stream, certificates, peer, limit).await {
-                            serving.serve(stream, peer, watcher).await;
-                        }
-                    }
-                }
+            let heard = tokio::select! {
+                heard = timeout_at(deadline, arrival.is_heard()) => heard.is_ok_and(|heard| heard.is_ok()),
+                () = shutdown.cancelled() => false,
             };
-            tokio::select! {
-                () = served => {}
-                // What had arrived of its bodies is kept by the operations, which go on.
-                () = cutting.cancelled() => {}
+            if heard {
+                let served = Box::pin(serving.welcome(arrival, peer, deadline, watcher));
+                tokio::select! {
+                    () = served => {}
+                    // What had arrived of its bodies is kept by the operations, which go on.
+                    () = cutting.cancelled() => {}
+                }
             }
             drop((open, place));
         });
@@ -237,10 +254,32 @@ struct Serving {
 }
 
 impl Serving {
+    /// Serves a connection that has said its first byte to its end; the first head must be there at the deadline.
+    async fn welcome(self, arrival: Arrival, peer: Peer, deadline: Instant, watcher: Watcher) {
+        match arrival {
+            Arrival::Tcp(stream) => self.serve(stream, peer, deadline, watcher).await,
+            Arrival::Unix(stream) => self.serve(stream, peer, deadline, watcher).await,
+            Arrival::Tls(stream, certificates) => {
+                let Some((stream, peer)) = shake_hands(stream, certificates, peer, deadline).await else {
+                    return;
+                };
+                let deadline = Instant::now() + self.patience.head;
+                self.serve(stream, peer, deadline, watcher).await;
+            }
+        }
+    }
+
     /// Serves a connection to its end.
-    async fn serve<S: Stream + 'static>(self, stream: S, peer: Peer, watcher: Watcher) {
+    fn serve<S: Stream + 'static>(
+        self,
+        stream: S,
+        peer: Peer,
+        deadline: Instant,
+        watcher: Watcher,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let activity = Arc::<Activity>::default();
-        let stream = TokioIo::new(Patience::new(stream, self.patience, Arc::clone(&activity)));
+        let stream: Box<dyn Stream> = Box::new(stream);
+        let stream = TokioIo::new(Patience::new(stream, self.patience, deadline, Arc::clone(&activity)));
         let (router, house) = (self.router, self.house);
         let service = tower::service_fn(move |mut request: Request<Incoming>| {
             let peer = peer.of_request(request.headers(), &house.config().server.trusted_proxies);
@@ -251,9 +290,11 @@ impl Serving {
             async move { Ok::<_, Infallible>(answer.await.map(|body| Held::body(body, running))) }
         });
         let connection = self.builder.serve_connection(stream, TowerToHyperService::new(service));
-        if let Err(error) = watcher.watch(connection.into_owned()).await {
-            tracing::debug!(error, "a connection ended badly");
-        }
+        Box::pin(watcher.watch(connection.into_owned()).map(|ended| {
+            if let Err(error) = ended {
+                tracing::debug!(error, "a connection ended badly");
+            }
+        }))
     }
 }
 
