@@ -236,6 +236,12 @@ impl Daemon {
         *self = Self::start_with(self.builder.clone()).await;
     }
 
+    /// The same, until it answers at all, be it ready or not.
+    pub async fn restart_unready(&mut self) {
+        assert!(self.child.try_wait().expect("a child can be waited for").is_some(), "it is still running");
+        *self = Self::start_until(self.builder.clone(), "/healthz").await;
+    }
+
     /// Waits for its end.
     pub(crate) async fn ended(mut self) -> Ended {
         let status = self.wait().await;

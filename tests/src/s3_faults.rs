@@ -23,7 +23,10 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
+
+use crate::daemon::LIMIT;
 
 /// What happens to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,8 @@ pub enum Fault {
     Late(Duration),
     /// The server is not asked, and nothing is ever answered.
     Hanging,
+    /// The server does it, and nothing is ever answered.
+    DoneButHanging,
 }
 
 /// A request that came.
@@ -85,6 +90,7 @@ struct Shared {
     client: Client<HttpConnector, Full<Bytes>>,
     script: Mutex<Script>,
     played: Mutex<Vec<(Asked, Option<Fault>)>>,
+    hung: Notify,
 }
 
 impl fmt::Debug for S3Faults {
@@ -101,7 +107,7 @@ impl S3Faults {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let script: Script = Box::new(|_| None);
         let (script, played) = (Mutex::new(script), Mutex::new(Vec::new()));
-        let shared = Arc::new(Shared { target, client, script, played });
+        let shared = Arc::new(Shared { target, client, script, played, hung: Notify::new() });
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, Arc::clone(&shared)));
         Self { address, shared, _accepting: accepting }
@@ -121,6 +127,15 @@ impl S3Faults {
     pub fn once(&self, fault: Fault, question: impl Fn(&Asked) -> bool + Send + 'static) {
         let mut left = Some(fault);
         self.play(move |asked| if question(asked) { left.take() } else { None });
+    }
+
+    /// Waits for a request that is left hanging; what the server was to do for it is done then.
+    ///
+    /// # Panics
+    /// None comes in time.
+    pub async fn hung(&self) {
+        let hung = tokio::time::timeout(LIMIT, self.shared.hung.notified()).await;
+        hung.unwrap_or_else(|_| panic!("no request was left hanging of {:#?}", self.played()));
     }
 
     /// From now on so many of 1000 requests meet one of the faults; the same ones for the same seed and order.
@@ -152,6 +167,13 @@ impl S3Faults {
     /// How many requests met a fault.
     pub fn faults(&self) -> usize {
         lock(&self.shared.played).iter().filter(|(_, fault)| fault.is_some()).count()
+    }
+}
+
+impl Shared {
+    async fn hang<T>(&self) -> T {
+        self.hung.notify_one();
+        std::future::pending().await
     }
 }
 
@@ -194,7 +216,7 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
         Some(Fault::Status(status)) => return Ok(told(status, &head.method)),
         Some(Fault::ErrorIn200) => return Ok(told(200, &head.method)),
         Some(Fault::Closed) => return Err(io::ErrorKind::ConnectionAborted.into()),
-        Some(Fault::Hanging) => std::future::pending().await,
+        Some(Fault::Hanging) => shared.hang().await,
         Some(Fault::Late(late)) => tokio::time::sleep(late).await,
         _ => {}
     }
@@ -204,6 +226,7 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
     match fault {
         Some(Fault::AnswerLost) => Err(io::ErrorKind::ConnectionAborted.into()),
         Some(Fault::DoneButFailed) => Ok(told(500, &method)),
+        Some(Fault::DoneButHanging) => shared.hang().await,
         Some(Fault::Truncated) if length > 1 => {
             Ok(answer.map(|()| Half { bytes: Some(bytes.slice(..length / 2)), length: length as u64 }))
         }
