@@ -224,7 +224,7 @@ impl Reception {
                 () = shutdown.cancelled() => false,
             };
             if heard {
-                let served = Box::pin(serving.welcome(arrival, peer, deadline, watcher));
+                let served = serving.welcome(arrival, peer, deadline, watcher);
                 tokio::select! {
                     () = served => {}
                     // What had arrived of its bodies is kept by the operations, which go on.
@@ -253,19 +253,23 @@ struct Serving {
     house: Arc<House>,
 }
 
+/// The rest of a connection's life, no larger than what serves it: made outside of `async` code, which would keep room
+/// for every way that it may go.
+type Served = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl Serving {
     /// Serves a connection that has said its first byte to its end; the first head must be there at the deadline.
-    async fn welcome(self, arrival: Arrival, peer: Peer, deadline: Instant, watcher: Watcher) {
+    fn welcome(self, arrival: Arrival, peer: Peer, deadline: Instant, watcher: Watcher) -> Served {
         match arrival {
-            Arrival::Tcp(stream) => self.serve(stream, peer, deadline, watcher).await,
-            Arrival::Unix(stream) => self.serve(stream, peer, deadline, watcher).await,
-            Arrival::Tls(stream, certificates) => {
-                let Some((stream, peer)) = shake_hands(stream, certificates, peer, deadline).await else {
-                    return;
-                };
-                let deadline = Instant::now() + self.patience.head;
-                self.serve(stream, peer, deadline, watcher).await;
-            }
+            Arrival::Tcp(stream) => self.serve(stream, peer, deadline, watcher),
+            Arrival::Unix(stream) => self.serve(stream, peer, deadline, watcher),
+            Arrival::Tls(stream, certificates) => Box::pin(async move {
+                let shaken = Box::pin(shake_hands(stream, certificates, peer, deadline)).await;
+                if let Some((stream, peer)) = shaken {
+                    let deadline = Instant::now() + self.patience.head;
+                    self.serve(stream, peer, deadline, watcher).await;
+                }
+            }),
         }
     }
 
@@ -276,7 +280,7 @@ impl Serving {
         peer: Peer,
         deadline: Instant,
         watcher: Watcher,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    ) -> Served {
         let activity = Arc::<Activity>::default();
         let stream: Box<dyn Stream> = Box::new(stream);
         let stream = TokioIo::new(Patience::new(stream, self.patience, deadline, Arc::clone(&activity)));

@@ -7,7 +7,7 @@ use std::path::Path;
 use cairn_engine::{Chance, Clock as _, StorageName};
 use cairn_stores::objects::{self, ObjectsConfig};
 
-use super::{StartError, ground, sessions};
+use super::{StartError, files, ground, sessions};
 use crate::auth::Keys;
 use crate::auth::jwt::{Rules, Unused};
 use crate::config::{AuthMode, Config};
@@ -19,6 +19,7 @@ use crate::tls;
 pub(super) fn check(config: &Config) -> Result<(), StartError> {
     let (catalog, database, admin) = (config.catalog_path(), config.sessions_path(), config.admin_socket());
     println!("listen         {}", config.server.listen);
+    check_files(config);
     check_certificate(config)?;
     Keys::load(&config.links.keys)?;
     check_keys(config)?;
@@ -53,6 +54,18 @@ pub(super) fn check(config: &Config) -> Result<(), StartError> {
     check_sessions(config)?;
     println!("the configuration is right");
     Ok(())
+}
+
+/// Looks whether enough files may be open.
+fn check_files(config: &Config) {
+    let (limit, checked) = files::look(config.server.max_connections);
+    match limit {
+        Some(limit) => println!("open files     at most {limit}"),
+        None => println!("open files     any number"),
+    }
+    if let Err(too_few) = checked {
+        println!("warning        {too_few}");
+    }
 }
 
 /// Reads certificate, key and authorities, if there are any.

@@ -1,7 +1,7 @@
 //! The daemon's life, from the command line to the exit code.
 //!
 //! It starts in this order, and stops at the first thing that is wrong, having changed nothing after it:
-//! configuration; log; data directory and its lock; audit log; catalog, sessions, objects (each refuses a newer schema, or a
+//! configuration; log; limit of open files; data directory and its lock; audit log; catalog, sessions, objects (each refuses a newer schema, or a
 //! place that it cannot write); the engine; after a reboot, a look at what may have been lost, or that look as soon as a
 //! session store that is away is back, and nothing of uploads before; listeners; the admin
 //! socket; readiness told; sweeper and merger.
@@ -11,6 +11,7 @@
 
 mod check;
 mod error;
+mod files;
 mod ground;
 mod listeners;
 mod recheck;
@@ -75,6 +76,7 @@ fn dispatch(flags: &Flags, sources: &Sources) -> Result<(), StartError> {
         return check::check(&config);
     }
     let level = logging::start(&config.log, &Environment::of_process())?;
+    files::raise(config.server.max_connections);
     let told = run(config, sources, &level);
     if let Err(error) = &told {
         tracing::error!(error = error as &dyn Error, "cairnd ends");

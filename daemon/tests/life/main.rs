@@ -8,6 +8,7 @@
 )]
 
 mod drain;
+mod files;
 mod process;
 mod reload;
 mod start;
