@@ -1,4 +1,4 @@
-//! A cluster of three real Redis servers.
+//! A cluster of three real Redis servers, with a replica where a test asks for one.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -6,6 +6,9 @@ use crate::redis_server::{RedisServer, free_port};
 
 /// The slots of each of the three, first and last.
 const SLOTS: [(&str, &str); 3] = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
+
+/// How long a node may be silent before a replica takes its place, in milliseconds.
+const SILENCE: &str = "1000";
 
 /// Three masters, each with a third of the slots.
 #[derive(Debug)]
@@ -36,10 +39,7 @@ impl RedisCluster {
     /// It does not come up.
     pub fn start() -> Self {
         let buses = SLOTS.map(|_| free_port().to_string());
-        let node = |bus: &String| {
-            RedisServer::start_with(&["--cluster-enabled", "yes", "--cluster-port", bus.as_str()])
-        };
-        let nodes: Vec<_> = buses.iter().map(node).collect();
+        let nodes: Vec<_> = buses.iter().map(|bus| node(bus)).collect();
         for (node, (first, last)) in nodes.iter().zip(SLOTS) {
             assert_eq!(node.ask(&["cluster", "addslotsrange", first, last]), "OK");
         }
@@ -54,6 +54,38 @@ impl RedisCluster {
         Self { nodes }
     }
 
+    /// Adds a replica of the first master, and waits until it follows. From now on the dead are found within seconds.
+    ///
+    /// # Panics
+    /// It does not come up.
+    pub fn add_replica(&mut self) {
+        let bus = free_port().to_string();
+        let replica = node(&bus);
+        let master = &self.nodes[0];
+        let port = replica.address().port().to_string();
+        assert_eq!(master.ask(&["cluster", "meet", "127.0.0.1", &port, &bus]), "OK");
+        let id = master.ask(&["cluster", "myid"]);
+        replica.wait_until(&["cluster", "nodes"], &id);
+        replica.wait_until(&["cluster", "info"], "cluster_size:3");
+        assert_eq!(replica.ask(&["cluster", "replicate", &id]), "OK");
+        replica.wait_until(&["info", "replication"], "master_link_status:up");
+        for node in &self.nodes {
+            node.wait_until(&["cluster", "nodes"], " slave ");
+        }
+        self.nodes.push(replica);
+        for node in &self.nodes {
+            assert_eq!(node.ask(&["config", "set", "cluster-node-timeout", SILENCE]), "OK");
+        }
+    }
+
+    /// Kills a server.
+    ///
+    /// # Panics
+    /// There is none of that number.
+    pub fn kill(&mut self, number: usize) {
+        self.nodes[number].kill();
+    }
+
     /// Its URL, as cairn takes it.
     pub fn url(&self) -> String {
         let hosts: Vec<_> = self.nodes.iter().map(|node| node.address().to_string()).collect();
@@ -64,4 +96,9 @@ impl RedisCluster {
     pub fn nodes(&self) -> &[RedisServer] {
         &self.nodes
     }
+}
+
+fn node(bus: &str) -> RedisServer {
+    let options = ["--cluster-enabled", "yes", "--cluster-port", bus];
+    RedisServer::start_with(&options)
 }
