@@ -124,6 +124,30 @@ async fn a_service_that_fails_costs_tries_and_never_a_chunk() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_is_asked_too_often_is_told_as_503_with_retry_after_and_a_repetition_is_taken() {
+    let server = S3Server::start();
+    let faults = S3Faults::before(server.address()).await;
+    let daemon = daemon(&S3Server::options_at(&faults.endpoint())).start().await;
+    let (client, content) = (daemon.client(), Content::new(7, 1000));
+    let upload = create(&client, content).await;
+    let chunk = format!("{upload}/chunks/1");
+    faults.play(|_| Some(Fault::Status(429)));
+    let refused = client.put(&chunk, content.bytes()).await.expect_problem(503, "unavailable");
+    let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{refused:?}");
+    assert_eq!(client.get(&upload).await.expect(200).json()["missing"], json!([[1, 1]]));
+    faults.calm();
+    client.put(&chunk, content.bytes()).await.expect(200);
+    client.post(&format!("{upload}/complete"), "").await.expect(200);
+    // A reader, who was promised so many bytes, gets no other ones: the answer breaks off.
+    faults.play(|_| Some(Fault::Status(429)));
+    let cut_off = client.call("GET", "/v1/files/films/a.mkv").try_send().await;
+    assert!(cut_off.is_err(), "{cut_off:?}");
+    faults.calm();
+    assert_eq!(client.download("/v1/files/films/a.mkv").await.sha1, content.sha1());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_config_tries_the_service_and_tells_what_it_can() {
     let server = S3Server::start();
     let checked = daemon(&server.options()).argument("--check-config").run_to_end().await;
