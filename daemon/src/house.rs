@@ -14,7 +14,7 @@ use crate::audit::{Audit, Trail};
 use crate::auth::jwt::KeysError;
 use crate::auth::{Gate, Keys};
 use crate::config::Config;
-use crate::limits::Requests;
+use crate::limits::{Bandwidth, Requests};
 use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
 
@@ -36,6 +36,8 @@ pub struct House {
     pub started_at: Timestamp,
     /// How often who asked.
     pub(crate) requests: Requests,
+    /// How fast whose bodies came.
+    pub(crate) bandwidth: Bandwidth,
     config: watch::Sender<Arc<Config>>,
     ready: AtomicBool,
 }
@@ -60,6 +62,7 @@ impl House {
             supervisor,
             metrics,
             requests: Requests::default(),
+            bandwidth: Bandwidth::default(),
             audit: Arc::default(),
             config: watch::Sender::new(Arc::new(config)),
             ready: AtomicBool::new(false),

@@ -34,6 +34,7 @@ pub struct Metrics {
     request_duration: Durations<Route>,
     connections: Gauge,
     received_bytes: Counter,
+    held_back: Counter,
     chunks: Counter,
     audit_lost: Counter,
     complete_duration: Histogram,
@@ -73,6 +74,7 @@ impl Default for Metrics {
             request_duration: Family::new_with_constructor(long_durations),
             connections: Gauge::default(),
             received_bytes: Counter::default(),
+            held_back: Counter::default(),
             chunks: Counter::default(),
             audit_lost: Counter::default(),
             complete_duration: long_durations(),
@@ -118,6 +120,8 @@ impl Metrics {
         to.register("connections", "Open client connections", self.connections.clone());
         let help = "Bytes of bodies received for uploads and files";
         to.register_with_unit("received", help, Unit::Bytes, self.received_bytes.clone());
+        let help = "Times that a body was not read on at once, because it came faster than it may";
+        to.register("bodies_held_back", help, self.held_back.clone());
         to.register(
             "audit_lost",
             "Lines of the audit log that could not be written",
@@ -174,6 +178,11 @@ impl Metrics {
     /// Bytes of a body arrived.
     pub fn received(&self, bytes: u64) {
         self.received_bytes.inc_by(bytes);
+    }
+
+    /// A body is not read on at once.
+    pub fn held_back(&self) {
+        self.held_back.inc();
     }
 
     /// A stretch of bytes was recorded for an upload.

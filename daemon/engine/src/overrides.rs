@@ -12,6 +12,7 @@ const MAX_FILES: &str = "max_files";
 const MAX_LENGTH: &str = "max_length";
 const MAX_OPEN: &str = "max_open_uploads";
 const REQUESTS: &str = "requests_per_minute";
+const BANDWIDTH: &str = "user_bandwidth";
 
 /// Limits of a user's own; `None` is as configured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Overrides {
     pub max_open_uploads: Option<u64>,
     /// Requests a minute; 0 is without bound.
     pub requests_per_minute: Option<u32>,
+    /// Bytes a second of the user's bodies; 0 is without bound.
+    pub user_bandwidth: Option<u64>,
 }
 
 /// Why limits are none.
@@ -49,7 +52,7 @@ pub enum BadLimit {
 
 impl Overrides {
     /// The names of all that there are.
-    pub const NAMES: [&str; 4] = [MAX_FILES, MAX_LENGTH, MAX_OPEN, REQUESTS];
+    pub const NAMES: [&str; 5] = [MAX_FILES, MAX_LENGTH, MAX_OPEN, REQUESTS, BANDWIDTH];
 
     /// What limits say.
     ///
@@ -98,6 +101,7 @@ impl Overrides {
             MAX_LENGTH => self.max_length = Some(number(0, 1 << 62)?),
             MAX_OPEN => self.max_open_uploads = Some(number(0, 1_000_000_000)?),
             REQUESTS => self.requests_per_minute = u32::try_from(number(0, 60_000_000)?).ok(),
+            BANDWIDTH => self.user_bandwidth = Some(number(0, 1 << 40)?),
             _ => return Err(BadLimit::Unknown { name: name.to_owned() }),
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! `[limits]`: how often a client may ask.
+//! `[limits]`: how often a client may ask, and how fast and how slow its bodies may come.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{optional_bytes, period};
 
-/// How often a client may ask.
+/// How often a client may ask, and how fast and how slow its bodies may come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -23,6 +23,12 @@ pub struct Limits {
     /// The waiting over which they are averaged.
     #[serde(with = "period")]
     pub body_rate_window: Duration,
+    /// Bytes a second of all bodies together, which wait for their turn; `None` is without bound.
+    #[serde(with = "optional_bytes")]
+    pub bandwidth: Option<u64>,
+    /// Bytes a second of the bodies of one user, or of one address where it is not known who asks; `None` is without bound.
+    #[serde(with = "optional_bytes")]
+    pub user_bandwidth: Option<u64>,
 }
 
 impl Default for Limits {
@@ -33,6 +39,8 @@ impl Default for Limits {
             request_delay: Duration::from_secs(2),
             body_rate: None,
             body_rate_window: Duration::from_secs(30),
+            bandwidth: None,
+            user_bandwidth: None,
         }
     }
 }

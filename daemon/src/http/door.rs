@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use cairn_engine::engine::Incoming;
 use cairn_engine::{Engine, Refusal};
-use futures_util::{StreamExt, TryStreamExt};
 
+use super::bandwidth::{self, Share};
 use super::pace::Pace;
 use crate::audit::Trail;
 use crate::config::Server;
@@ -72,13 +72,12 @@ impl Door {
         name: &'static str,
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     ) -> Result<T, Refusal> {
-        self.house.supervisor.run(name, Trail::carried(work)).await.unwrap_or(Err(Refusal::Interrupted))
+        let work = Share::carried(Trail::carried(work));
+        self.house.supervisor.run(name, work).await.unwrap_or(Err(Refusal::Interrupted))
     }
 
-    /// The same body, its bytes counted as they come.
+    /// The same body, its bytes counted as they come, and no faster than they may.
     pub(crate) fn counted(&self, incoming: Incoming) -> Incoming {
-        let metrics = Arc::clone(&self.house.metrics);
-        let body = incoming.body.inspect_ok(move |bytes| metrics.received(bytes.len() as u64)).boxed();
-        Incoming { body, ..incoming }
+        Incoming { body: bandwidth::counted(self, incoming.body), ..incoming }
     }
 }

@@ -20,6 +20,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 
+use super::bandwidth::Share;
 use super::caller::Asker;
 use super::compat::Fault;
 use super::door::Door;
@@ -69,24 +70,26 @@ async fn answer(door: &Door, needed: Needed, mut request: Request, next: Next) -
     let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
     if needed == Needed::Open {
         let client = rate::client(None, request.uri(), &peer);
-        rate::turn(door, client).await.map_err(Turned::TooOften)?;
-        return Ok(next.run(request).await);
+        let share = rate::turn(door, client).await.map_err(Turned::TooOften)?;
+        return Ok(Share::pays(share, next.run(request)).await);
     }
     if let Some(shown) = links::shown(request.uri()) {
         let client = rate::client(None, request.uri(), &peer);
-        rate::turn(door, client).await.map_err(Turned::TooOften)?;
-        return Ok(links::pass(door, request, next, &shown).await);
+        let share = rate::turn(door, client).await.map_err(Turned::TooOften)?;
+        return Ok(Share::pays(share, links::pass(door, request, next, &shown)).await);
     }
     let presented = Presented::of(request.headers());
     let standing = Standing::of(&door.house.gate, presented, peer.clone(), door.engine.account_changes());
     let identified = standing.look().await;
     let client = rate::client(identified.as_ref().ok(), request.uri(), &peer);
-    rate::turn(door, client).await.map_err(Turned::TooOften)?;
+    let share = rate::turn(door, client).await.map_err(Turned::TooOften)?;
     let identity = admit(identified, &request, needed)?;
     request.extensions_mut().insert(identity.clone());
     match identity.by {
-        By::Nobody | By::Link(_) => Ok(next.run(request).await),
-        By::Token(_) | By::Jwt | By::Certificate => standing.run(request, next, identity).await,
+        By::Nobody | By::Link(_) => Ok(Share::pays(share, next.run(request)).await),
+        By::Token(_) | By::Jwt | By::Certificate => {
+            Share::pays(share, standing.run(request, next, identity)).await
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod appending;
 pub(crate) mod audited;
+mod bandwidth;
 mod body;
 mod caller;
 mod compat;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::header::{HeaderValue, RETRY_AFTER};
 use http::{StatusCode, Uri};
 
+use super::bandwidth::Share;
 use super::door::Door;
 use super::peer::Peer;
 use super::problem::Problem;
@@ -35,23 +36,24 @@ pub(super) fn client(identity: Option<&Identity>, target: &Uri, peer: &Peer) -> 
     }
 }
 
-/// Waits for a client's turn.
+/// Waits for a client's turn; what its bodies are counted as.
 ///
 /// # Errors
 /// It would have to wait too long.
-pub(super) async fn turn(door: &Door, client: Option<Client>) -> Result<(), TooOften> {
-    let Some(client) = client else { return Ok(()) };
+pub(super) async fn turn(door: &Door, client: Option<Client>) -> Result<Option<Share>, TooOften> {
+    let Some(client) = client else { return Ok(None) };
     let mut limits = door.house.config().limits.clone();
     if let Client::User(user) = &client
         && let Ok(own) = door.engine.overrides_of(user).await
     {
         limits.requests_per_minute = own.requests_per_minute.unwrap_or(limits.requests_per_minute);
     }
+    let share = Share::of(door, client.clone()).await;
     match door.house.requests.ask(client, &limits) {
-        Turn::After(Duration::ZERO) => Ok(()),
+        Turn::After(Duration::ZERO) => Ok(Some(share)),
         Turn::After(wait) => {
             tokio::time::sleep(wait).await;
-            Ok(())
+            Ok(Some(share))
         }
         Turn::Refused(wait) => Err(TooOften::until(wait)),
     }

@@ -61,8 +61,9 @@ pub(crate) struct Requests {
     accounts: Mutex<Accounts>,
 }
 
+/// What clients asked for, and have not paid for yet.
 #[derive(Debug, Default)]
-struct Accounts {
+pub(super) struct Accounts {
     /// When all that a client asked for until now will have been paid for.
     paid_at: HashMap<Client, Instant>,
     tidied_at: Option<Instant>,
@@ -90,6 +91,15 @@ impl Requests {
 }
 
 impl Accounts {
+    /// Puts a price on a client's account; how long it takes until all of it is paid for.
+    pub(super) fn charge(&mut self, client: Client, price: Duration, now: Instant) -> Duration {
+        let client = self.counted_as(client, now);
+        let owed = self.paid_at.get(&client).map_or(now, |paid_at| now.max(*paid_at));
+        let paid_at = owed.checked_add(price).unwrap_or(owed);
+        self.paid_at.insert(client, paid_at);
+        paid_at.duration_since(now)
+    }
+
     /// The account that counts for a client.
     fn counted_as(&mut self, client: Client, now: Instant) -> Client {
         if self.paid_at.contains_key(&client) {

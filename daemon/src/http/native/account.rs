@@ -17,6 +17,7 @@ pub(crate) async fn me(State(door): State<Door>, Asker(owner): Asker) -> Result<
     let own = door.engine.overrides_of(&owner).await?;
     let requests_per_minute =
         own.requests_per_minute.unwrap_or(door.house.config().limits.requests_per_minute);
+    let bandwidth = own.user_bandwidth.or(door.house.config().limits.user_bandwidth).filter(|rate| *rate > 0);
     let taken = account.used_bytes.saturating_add(account.staged_bytes);
     Ok(Json(json!({
         "user": owner,
@@ -38,6 +39,7 @@ pub(crate) async fn me(State(door): State<Door>, Asker(owner): Asker) -> Result<
             "files": account.files,
             "files_left": policy.max_files.map(|most| most.saturating_sub(account.files)),
             "requests_per_minute": requests_per_minute,
+            "bandwidth": bandwidth,
             "upload_ttl_seconds": policy.ttl.as_secs(),
             "instant": instant_name(policy.instant),
         },
