@@ -105,6 +105,56 @@ pub(crate) enum TokenVerb {
     },
 }
 
+/// What to do with links.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LinkVerb {
+    /// Make a link to one file of a user, and print its URL: it is shown this once
+    Add {
+        /// What it will be good for
+        #[arg(value_enum)]
+        purpose: Purpose,
+        /// The file
+        path: String,
+        /// Whose file it is
+        #[arg(long, value_name = "USER")]
+        user: String,
+        /// For how long, such as 12h or 30d [default: 1h]
+        #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+        expires: Option<Duration>,
+        /// Good for one use only
+        #[arg(long)]
+        once: bool,
+        /// Of an upload: the most bytes, such as 500MB or 10GiB
+        #[arg(long, value_name = "BYTES")]
+        max_length: Option<ByteSize>,
+        /// Of an upload: the only media type
+        #[arg(long, value_name = "TYPE")]
+        content_type: Option<String>,
+        /// Print the endpoint for a client of tus instead
+        #[arg(long)]
+        tus: bool,
+    },
+}
+
+/// What a link is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Purpose {
+    /// To send the file
+    Upload,
+    /// To read it
+    Download,
+}
+
+impl Purpose {
+    /// The word for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Upload => "upload",
+            Self::Download => "download",
+        }
+    }
+}
+
 /// What a token is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Scope {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub(crate) use crate::account_arguments::{TokenVerb, UserVerb};
+pub(crate) use crate::account_arguments::{LinkVerb, TokenVerb, UserVerb};
 
 /// Where the daemon listens if it was started by hand, in the directory where it was started.
 const SOCKET_HERE: &str = "cairn-data/admin.sock";
@@ -77,6 +77,9 @@ pub(crate) enum Verb {
     /// Tokens: what users say who they are with
     #[command(subcommand)]
     Tokens(TokenVerb),
+    /// Signed links: for whoever has no account
+    #[command(subcommand)]
+    Links(LinkVerb),
     /// Remove what nobody needs any more: ended uploads, blobs without a file, objects that nothing names
     Sweep {
         /// Tell what would go and remove nothing

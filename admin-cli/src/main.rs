@@ -51,6 +51,7 @@ async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Blobs(verb) => verbs::blobs::run(context, verb).await,
         Verb::Users(verb) => verbs::users::run(context, verb).await,
         Verb::Tokens(verb) => verbs::tokens::run(context, verb).await,
+        Verb::Links(verb) => verbs::links::run(context, verb).await,
         Verb::Sweep { dry_run, force } => verbs::sweep::run(context, dry_run, force).await,
         Verb::Config(verb) => verbs::config::run(context, verb).await,
         Verb::Completions { shell } => verbs::completions::print(context, shell),

@@ -4,6 +4,7 @@ pub(crate) mod blobs;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod files;
+pub(crate) mod links;
 mod lists;
 mod moves;
 pub(crate) mod status;

@@ -28,12 +28,15 @@
 //! | `GET /admin/v1/tokens?user=&cursor=&limit=` | [`List`] of [`Token`] |
 //! | `POST /admin/v1/tokens` [`NewToken`] | [`MadeToken`] |
 //! | `POST /admin/v1/tokens/{id}/revoke` | [`Token`] |
+//! | `POST /admin/v1/links` [`NewLink`] | [`MadeLink`] |
 //! | `POST /admin/v1/sweep` [`Sweep`] | [`SweepReport`] |
 
 mod accounts;
 mod client;
+mod links;
 mod words;
 
 pub use accounts::*;
 pub use client::{Client, ClientError, Problem};
+pub use links::*;
 pub use words::*;

@@ -9,6 +9,7 @@ mod files;
 mod keeping;
 mod leaving;
 mod lines;
+mod links;
 mod rebuilding;
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,7 @@ fn routes(house: Arc<House>) -> Router {
         .route("/admin/v1/users/{name}/remove", post(users::remove))
         .route("/admin/v1/tokens", get(tokens::list).post(tokens::add))
         .route("/admin/v1/tokens/{id}/revoke", post(tokens::revoke))
+        .route("/admin/v1/links", post(links::add))
         .fallback(no_route)
         .layer(from_fn_with_state(Arc::clone(&house), operated))
         .layer(from_fn(last_door))

@@ -12,7 +12,7 @@ mod compat;
 mod content;
 mod cors;
 mod digests;
-mod door;
+pub(crate) mod door;
 mod front;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
@@ -23,7 +23,7 @@ mod identify;
 mod linger;
 mod links;
 mod measure;
-mod native;
+pub(crate) mod native;
 mod numbers;
 mod pace;
 mod patience;

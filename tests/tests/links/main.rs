@@ -3,6 +3,7 @@
 
 mod holding;
 mod making;
+mod operator;
 mod refused;
 mod scene;
 mod sending;

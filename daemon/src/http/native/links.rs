@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
+use cairn_engine::Owner;
 use http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 use http::{StatusCode, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -44,20 +45,53 @@ pub(crate) async fn create(
     let members = Members(body::object(&body::small(&headers, body, &door.limits()).await?)?);
     let grant = grant(&members, door.engine.policy().max_length)?;
     may(&identity, &grant)?;
+    let expires_in = ttl(&members, door.house.config().links.max_ttl)?;
+    let config = door.house.config();
+    let base = |path: &str| location::base(&config, path, &uri, &headers, &peer);
+    let told = make(&door, owner, grant, expires_in, base)?;
+    let no_store = HeaderValue::from_static("no-store");
+    Ok((StatusCode::CREATED, [(CACHE_CONTROL, no_store)], Json(told)).into_response())
+}
+
+/// A link of an owner's files, as an object asks for it, made and told by the operator, who has every right. The
+/// addresses are those of `server.public_url`, or paths alone.
+///
+/// # Errors
+/// There are no keys; the object asks for no link.
+pub(crate) fn operate(door: &Door, owner: Owner, members: &Members) -> Result<Value, Problem> {
+    if !door.house.links.are_there() {
+        return Err(links::off());
+    }
+    let config = door.house.config();
+    let grant = grant(members, door.engine.policy().max_length)?;
+    let expires_in = ttl(members, config.links.max_ttl)?;
+    let public = config.server.public_url.as_ref().map(ToString::to_string).unwrap_or_default();
+    make(door, owner, grant, expires_in, |path| format!("{public}{path}"))
+}
+
+fn make(
+    door: &Door,
+    owner: Owner,
+    grant: Grant,
+    expires_in: Duration,
+    base: impl Fn(&str) -> String,
+) -> Result<Value, Problem> {
     let now = door.engine.now();
-    let expires_at = now.after(ttl(&members, door.house.config().links.max_ttl)?);
-    let link = Link { id: door.engine.make_link_id(), owner, made_at: now, expires_at, grant };
+    let link = Link {
+        id: door.engine.make_link_id(),
+        owner,
+        made_at: now,
+        expires_at: now.after(expires_in),
+        grant,
+    };
     let path = match &link.grant {
         Grant::Upload { path, .. } | Grant::Download { path, .. } => Some(path),
         Grant::Sending { .. } => None,
     };
     Trail::made(&link.id, path);
     let text = door.house.links.sign(&link).ok_or_else(links::off)?;
-    let config = door.house.config();
-    let base = |path: &str| location::base(&config, path, &uri, &headers, &peer);
-    let told = told(&link, &text, &base("/v1/files/"), &base(&config.protocols.tus_path));
-    let no_store = HeaderValue::from_static("no-store");
-    Ok((StatusCode::CREATED, [(CACHE_CONTROL, no_store)], Json(told)).into_response())
+    let tus = base(&door.house.config().protocols.tus_path);
+    Ok(told(&link, &text, &base("/v1/files/"), &tus))
 }
 
 fn grant(members: &Members, longest: u64) -> Result<Grant, Problem> {
