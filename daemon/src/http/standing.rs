@@ -57,19 +57,19 @@ impl Standing {
         as_whom: Identity,
     ) -> Result<Response, Turned> {
         let over = Arc::<AtomicBool>::default();
-        let watched = |standing: Self, body: Body| {
+        let watched = |standing: Self, body: Body, granted: bool| {
             let until: Until = Box::pin(standing.until_over(as_whom.clone()));
-            Body::new(Watched { body, until: Some(until), over: Arc::clone(&over) })
+            Body::new(Watched { body, granted, until: Some(until), over: Arc::clone(&over) })
         };
         let answering = self.again();
         let (parts, body) = request.into_parts();
-        let body = if body.is_end_stream() { body } else { watched(self, body) };
+        let body = if body.is_end_stream() { body } else { watched(self, body, false) };
         let response = next.run(Request::from_parts(parts, body)).await;
         if over.load(Ordering::Acquire) {
             return Err(Turned::Unknown(Unknown::NotValid));
         }
         let (parts, body) = response.into_parts();
-        let body = if body.is_end_stream() { body } else { watched(answering, body) };
+        let body = if body.is_end_stream() { body } else { watched(answering, body, true) };
         Ok(Response::from_parts(parts, body))
     }
 
@@ -114,6 +114,8 @@ type Until = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// A body that breaks off when its time is over.
 struct Watched {
     body: Body,
+    /// Whether the next piece passes unlooked at: the first of an answer was granted with its head, and mostly is all of it.
+    granted: bool,
     /// `None` once it was over.
     until: Option<Until>,
     over: Arc<AtomicBool>,
@@ -132,6 +134,9 @@ impl http_body::Body for Watched {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if std::mem::take(&mut self.granted) {
+            return Pin::new(&mut self.body).poll_frame(context);
+        }
         let Some(until) = &mut self.until else { return Poll::Ready(None) };
         if until.as_mut().poll(context).is_ready() {
             self.until = None;
