@@ -1,6 +1,7 @@
 //! Why an operation was refused, with the facts. Each protocol maps these once, by an exhaustive `match`.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use crate::contracts::{Failure, Store, StoreError};
 use crate::digest::Digest;
@@ -21,6 +22,12 @@ pub enum BodyError {
     TooSlow {
         /// Bytes a second that are asked for.
         rate: u64,
+    },
+    /// It was not at its end after as long as it may take.
+    #[error("the body took more than {} s", limit.as_secs_f64())]
+    TookTooLong {
+        /// How long it may take.
+        limit: Duration,
     },
     /// The body is longer than the route allows.
     #[error("the body is longer than {limit} bytes")]

@@ -182,6 +182,7 @@ impl Bounds<'_> {
     fn limits(&self, limits: &Limits) -> Result<(), ConfigError> {
         self.number("limits.requests_per_minute", limits.requests_per_minute, 0..=60_000_000)?;
         self.number("limits.request_burst", limits.request_burst, 1..=1_000_000)?;
+        self.period("limits.body_time", limits.body_time, Duration::ZERO..=YEAR)?;
         self.bytes("limits.bandwidth", limits.bandwidth.unwrap_or(KIB), KIB..=GIB << 10)?;
         self.bytes("limits.user_bandwidth", limits.user_bandwidth.unwrap_or(KIB), KIB..=GIB << 10)?;
         self.bytes("limits.body_rate", limits.body_rate.unwrap_or(1), 1..=GIB)?;

@@ -23,6 +23,9 @@ pub struct Limits {
     /// The waiting over which they are averaged.
     #[serde(with = "period")]
     pub body_rate_window: Duration,
+    /// How long a body may take in all; zero is without bound.
+    #[serde(with = "period")]
+    pub body_time: Duration,
     /// Bytes a second of all bodies together, which wait for their turn; `None` is without bound.
     #[serde(with = "optional_bytes")]
     pub bandwidth: Option<u64>,
@@ -39,6 +42,7 @@ impl Default for Limits {
             request_delay: Duration::from_secs(2),
             body_rate: None,
             body_rate_window: Duration::from_secs(30),
+            body_time: Duration::ZERO,
             bandwidth: None,
             user_bandwidth: None,
         }

@@ -72,7 +72,9 @@ pub(crate) fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::FileExists { .. } => S::CONFLICT,
         // What arrived is kept: the client asks for the offset and goes on.
         Refusal::Body {
-            error: BodyError::Broken | BodyError::Stalled | BodyError::TooSlow { .. }, ..
+            error:
+                BodyError::Broken | BodyError::Stalled | BodyError::TooSlow { .. } | BodyError::TookTooLong { .. },
+            ..
         } => S::CONFLICT,
         Refusal::Body { error: BodyError::Trailer, .. } => S::BAD_REQUEST,
         Refusal::Body { error: BodyError::TooLong { .. }, .. } => S::PAYLOAD_TOO_LARGE,

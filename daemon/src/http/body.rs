@@ -42,7 +42,7 @@ pub(crate) fn watched(
     limits: &Limits,
     limit: u64,
 ) -> BoxStream<'static, Result<Bytes, BodyError>> {
-    let watch = Watch::new(limits.body_idle_timeout, limits.pace);
+    let watch = Watch::of(limits);
     stream::unfold(Some((body.into_data_stream(), limit, watch)), move |state| async move {
         let (mut body, left, mut watch) = state?;
         match next_bytes(&mut body, &mut watch).await? {
@@ -62,7 +62,7 @@ pub(crate) fn watched_with_trailer(
     limits: &Limits,
 ) -> (BoxStream<'static, Result<Bytes, BodyError>>, oneshot::Receiver<HeaderMap>) {
     let (tell, told) = oneshot::channel();
-    let watch = Watch::new(limits.body_idle_timeout, limits.pace);
+    let watch = Watch::of(limits);
     let bytes = stream::unfold(Some((body, tell, watch)), move |state| async move {
         let (mut body, tell, mut watch) = state?;
         loop {

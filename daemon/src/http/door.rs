@@ -20,6 +20,8 @@ pub(crate) struct Limits {
     pub(crate) body_idle_timeout: Duration,
     /// How slow a body may be.
     pub(crate) pace: Option<Pace>,
+    /// How long a body may take in all.
+    pub(crate) body_time: Option<Duration>,
     /// Bytes of a JSON or form body.
     pub(crate) max_json_bytes: u64,
 }
@@ -29,6 +31,7 @@ impl From<&Server> for Limits {
         Self {
             body_idle_timeout: server.body_idle_timeout,
             pace: None,
+            body_time: None,
             max_json_bytes: server.max_json_bytes,
         }
     }
@@ -60,7 +63,8 @@ impl Door {
         let config = self.house.config();
         let limits = &config.limits;
         let pace = limits.body_rate.map(|rate| Pace { rate, window: limits.body_rate_window });
-        Limits { pace, ..Limits::from(&config.server) }
+        let body_time = Some(limits.body_time).filter(|time| !time.is_zero());
+        Limits { pace, body_time, ..Limits::from(&config.server) }
     }
 
     /// Runs an operation of the engine to its end, whatever becomes of the connection that asked for it.

@@ -1,14 +1,16 @@
-//! How long a body may keep the daemon waiting: silent for so long, and on the whole not slower than so many bytes a
-//! second.
+//! How long a body may keep the daemon waiting: silent for so long, on the whole not slower than so many bytes a second,
+//! and at its end after so long in all.
 //!
-//! Only time that is spent waiting for the client counts: a storage that is slow makes no client slow.
+//! For the first two only time that is spent waiting for the client counts: a storage that is slow makes no client slow.
 
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
 use cairn_engine::refusal::BodyError;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::door::Limits;
 
 /// The slowest that a body may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub(crate) struct Pace {
 pub(super) struct Watch {
     idle: Duration,
     pace: Option<Pace>,
+    /// When it must be at its end, and how long that was from its beginning.
+    end: Option<(Instant, Duration)>,
     /// In this window.
     waited: Duration,
     /// In this window.
@@ -31,16 +35,31 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// Of a body that begins now.
+    pub(super) fn of(limits: &Limits) -> Self {
+        let end = limits.body_time.map(|limit| (Instant::now() + limit, limit));
+        Self { end, ..Self::new(limits.body_idle_timeout, limits.pace) }
+    }
+
     /// Of a body that may be silent for `idle` and no slower than `pace`.
-    pub(super) fn new(idle: Duration, pace: Option<Pace>) -> Self {
-        Self { idle, pace, waited: Duration::ZERO, came: 0 }
+    fn new(idle: Duration, pace: Option<Pace>) -> Self {
+        Self { idle, pace, end: None, waited: Duration::ZERO, came: 0 }
     }
 
     /// Waits for what comes next.
     ///
     /// # Errors
-    /// [`BodyError::Stalled`], [`BodyError::TooSlow`]
+    /// [`BodyError::Stalled`], [`BodyError::TooSlow`], [`BodyError::TookTooLong`]
     pub(super) async fn wait<T>(&mut self, coming: impl Future<Output = T>) -> Result<T, BodyError> {
+        let Some((end, limit)) = self.end else { return self.wait_for_more(coming).await };
+        let too_long = Err(BodyError::TookTooLong { limit });
+        if Instant::now() >= end {
+            return too_long;
+        }
+        timeout_at(end, self.wait_for_more(coming)).await.unwrap_or(too_long)
+    }
+
+    async fn wait_for_more<T>(&mut self, coming: impl Future<Output = T>) -> Result<T, BodyError> {
         let Some(pace) = self.pace else {
             return timeout(self.idle, coming).await.map_err(|_| BodyError::Stalled);
         };
@@ -112,6 +131,23 @@ mod tests {
             watch.wait(std::future::ready(())).await.unwrap();
             watch.took(1).unwrap();
             tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_at_its_end_in_time_or_is_stopped_however_fast_it_comes() {
+        let limits = Limits { body_time: Some(Duration::from_secs(10)), ..Limits::default() };
+        let come = async |watch: &mut Watch, milliseconds| {
+            watch.wait(tokio::time::sleep(Duration::from_millis(milliseconds))).await
+        };
+        let mut watch = Watch::of(&limits);
+        assert_eq!(come(&mut watch, 9_999).await, Ok(()));
+        let too_long = Err(BodyError::TookTooLong { limit: Duration::from_secs(10) });
+        assert_eq!(come(&mut watch, 2).await, too_long);
+        assert_eq!(watch.wait(std::future::ready(())).await, too_long);
+        let mut watch = Watch::of(&Limits::default());
+        for _ in 0..100 {
+            assert_eq!(come(&mut watch, 10_000).await, Ok(()));
         }
     }
 

@@ -40,9 +40,10 @@ fn status_and_code(refusal: &Refusal) -> (StatusCode, i32) {
         Refusal::Quota { .. } => (S::PAYLOAD_TOO_LARGE, -12),
         Refusal::FileExists { .. } => (S::CONFLICT, -13),
         Refusal::Body { error: BodyError::Broken | BodyError::Trailer, .. } => (S::BAD_REQUEST, -14),
-        Refusal::Body { error: BodyError::Stalled | BodyError::TooSlow { .. }, .. } => {
-            (S::REQUEST_TIMEOUT, -14)
-        }
+        Refusal::Body {
+            error: BodyError::Stalled | BodyError::TooSlow { .. } | BodyError::TookTooLong { .. },
+            ..
+        } => (S::REQUEST_TIMEOUT, -14),
         Refusal::Body { error: BodyError::TooLong { .. }, .. } => (S::PAYLOAD_TOO_LARGE, -14),
         Refusal::Offset { .. } | Refusal::Superseded { .. } => (S::CONFLICT, -15),
         Refusal::Precondition => (S::PRECONDITION_FAILED, -16),

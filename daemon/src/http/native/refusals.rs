@@ -58,6 +58,9 @@ fn kind(refusal: &Refusal) -> Problem {
         Refusal::Body { error: BodyError::Stalled, .. } => {
             (S::REQUEST_TIMEOUT, "body_stalled", "The body stalled")
         }
+        Refusal::Body { error: BodyError::TookTooLong { .. }, .. } => {
+            (S::REQUEST_TIMEOUT, "body_took_too_long", "The body took too long")
+        }
         Refusal::Body { error: BodyError::TooSlow { .. }, .. } => {
             (S::REQUEST_TIMEOUT, "body_too_slow", "The body came too slowly")
         }
@@ -193,6 +196,7 @@ fn with_limits(problem: Problem, refusal: &Refusal) -> Problem {
 fn with_body_facts(problem: Problem, error: &BodyError) -> Problem {
     match error {
         BodyError::Broken | BodyError::Stalled | BodyError::Trailer => problem,
+        BodyError::TookTooLong { limit } => problem.fact("limit_seconds", limit.as_secs_f64()),
         BodyError::TooSlow { rate } => problem.fact("bytes_per_second", *rate),
         BodyError::TooLong { limit } => problem.fact("limit", *limit),
     }
